@@ -1,0 +1,1 @@
+//! How every Outpost daemon is run: logs, HTTP server, errors, supervision, shutdown.

@@ -1,0 +1,1 @@
+//! Typed settings and business rules with readable defaults.

@@ -1,0 +1,1 @@
+//! The site daemon: picks, packs, labels and hands over on its own SQLite.

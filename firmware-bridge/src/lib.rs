@@ -1,0 +1,1 @@
+//! no_std codecs and drivers for scanners, printers and scales.

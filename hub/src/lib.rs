@@ -1,0 +1,1 @@
+//! The hub daemon: captures, promises, routes and reconciles orders.

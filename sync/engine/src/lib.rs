@@ -1,0 +1,1 @@
+//! Replication as a state machine without I/O.

@@ -1,0 +1,1 @@
+//! The replication engine's durable half on SQLite.

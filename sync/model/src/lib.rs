@@ -1,0 +1,1 @@
+//! The business of fulfillment as pure functions over plain data.

@@ -1,0 +1,1 @@
+//! The replication engine's frames over MQTT 5.

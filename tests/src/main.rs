@@ -1,0 +1,2 @@
+//! Program `outpost-lab`.
+fn main() {}
