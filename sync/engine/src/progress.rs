@@ -1,0 +1,150 @@
+//! How far a receiver has come in a stream, and sets of positions.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::bytes::{Digest, Incarnation, Running};
+use crate::item::Mark;
+
+/// Positions `from` to `through` of one incarnation, both included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span {
+    /// The first.
+    #[serde(rename = "f")]
+    pub from: u64,
+    /// The last.
+    #[serde(rename = "t")]
+    pub through: u64,
+}
+
+/// Joins sorted numbers to spans.
+pub fn spans(numbers: impl IntoIterator<Item = u64>) -> Vec<Span> {
+    let mut spans: Vec<Span> = Vec::new();
+    for n in numbers {
+        match spans.last_mut() {
+            Some(last) if last.through + 1 == n => last.through = n,
+            _ => spans.push(Span { from: n, through: n }),
+        }
+    }
+    spans
+}
+
+/// What a receiver has stored of one incarnation of a peer: everything through `mark`, and some items beyond it
+/// that came early. It is stored in the same transaction as the items and decides nothing by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    mark: Mark,
+    beyond: BTreeMap<u64, Digest>,
+}
+
+impl Progress {
+    /// Nothing stored yet.
+    pub fn start(incarnation: Incarnation) -> Self {
+        Self { mark: Mark::start(incarnation), beyond: BTreeMap::new() }
+    }
+
+    /// What a journal kept: the mark, and the numbers and digests beyond it.
+    pub fn restore(mark: Mark, beyond: impl IntoIterator<Item = (u64, Digest)>) -> Self {
+        let beyond = beyond.into_iter().filter(|(n, _)| *n > mark.n).collect();
+        let mut progress = Self { mark, beyond };
+        progress.advance();
+        progress
+    }
+
+    /// Counts one item as stored. `false` when it was stored before.
+    pub fn store(&mut self, n: u64, digest: Digest) -> bool {
+        if self.contains(n) {
+            return false;
+        }
+        self.beyond.insert(n, digest);
+        self.advance();
+        true
+    }
+
+    fn advance(&mut self) {
+        while let Some(digest) = self.beyond.remove(&(self.mark.n + 1)) {
+            self.mark = self.mark.next(&digest);
+        }
+    }
+
+    /// Whether an item is stored.
+    pub fn contains(&self, n: u64) -> bool {
+        n <= self.mark.n || self.beyond.contains_key(&n)
+    }
+
+    /// Everything up to here is stored.
+    pub fn mark(&self) -> Mark {
+        self.mark
+    }
+
+    /// The incarnation.
+    pub fn incarnation(&self) -> Incarnation {
+        self.mark.incarnation
+    }
+
+    /// Everything through this number is stored.
+    pub fn through(&self) -> u64 {
+        self.mark.n
+    }
+
+    /// The running hash there.
+    pub fn running(&self) -> Running {
+        self.mark.running
+    }
+
+    /// Items beyond the mark, by number.
+    pub fn beyond(&self) -> impl ExactSizeIterator<Item = (u64, Digest)> + '_ {
+        self.beyond.iter().map(|(n, digest)| (*n, *digest))
+    }
+
+    /// The lowest spans beyond the mark, at most `max`.
+    pub fn spans(&self, max: usize) -> Vec<Span> {
+        let mut spans = spans(self.beyond.keys().copied());
+        spans.truncate(max);
+        spans
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_running_hash_does_not_depend_on_the_order_of_arrival(
+            order in Just((1u64..40).collect::<Vec<_>>()).prop_shuffle(),
+            cut in 0usize..39,
+        ) {
+            let digest = |n: u64| Digest([n as u8; 32]);
+            let incarnation = Incarnation([9; 16]);
+            let mut straight = Mark::start(incarnation);
+            for n in 1..40 {
+                straight = straight.next(&digest(n));
+            }
+            let mut progress = Progress::start(incarnation);
+            for (i, n) in order.iter().enumerate() {
+                if i == cut {
+                    let beyond: Vec<_> = progress.beyond().collect();
+                    progress = Progress::restore(progress.mark(), beyond);
+                }
+                prop_assert!(progress.store(*n, digest(*n)));
+                prop_assert!(!progress.store(*n, digest(*n)));
+            }
+            prop_assert_eq!(progress.mark(), straight);
+            prop_assert_eq!(progress.beyond().len(), 0);
+        }
+    }
+
+    #[test]
+    fn spans_are_joined_and_cut_at_their_limit() {
+        let mut progress = Progress::start(Incarnation([9; 16]));
+        for n in [3, 4, 6, 8, 9] {
+            progress.store(n, Digest([0; 32]));
+        }
+        let all = [(3, 4), (6, 6), (8, 9)].map(|(from, through)| Span { from, through });
+        assert_eq!(progress.spans(3), all);
+        assert_eq!(progress.spans(2), all[..2]);
+    }
+}

@@ -1,0 +1,266 @@
+//! What goes into a session and what comes out of it.
+
+use outpost_model::id::SiteId;
+
+use crate::bytes::{DocumentId, Incarnation, InstallId};
+use crate::identity::{Identity, PeerKeys};
+use crate::item::{Incoming, Link, Mark, Outgoing, Position};
+use crate::progress::Progress;
+
+/// The time, handed in with every input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Now {
+    /// Milliseconds on a clock that never jumps and runs on while the machine sleeps (boot time). All timers of
+    /// the session use it.
+    pub boot_ms: u64,
+    /// Milliseconds since 1970 on the wall clock. The session only passes it on to the peer.
+    pub wall_ms: i64,
+}
+
+/// Which side of the conversation a session is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// A store or warehouse: says hello.
+    Site,
+    /// The hub: answers with a welcome.
+    Hub,
+}
+
+/// The channel a frame goes out on; one pair of channels per site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Channel {
+    /// From the site to the hub.
+    Up,
+    /// From the hub to the site.
+    Down,
+}
+
+/// The versions of the events' vocabulary that a side can read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Schema {
+    /// The oldest.
+    pub min: u16,
+    /// The newest.
+    pub max: u16,
+}
+
+/// This side, as its application knows it.
+#[derive(Debug, Clone)]
+pub struct Local {
+    /// Which side it is.
+    pub side: Side,
+    /// The site of the conversation: one's own at a site, the peer at the hub.
+    pub site: SiteId,
+    /// Who signs.
+    pub identity: Identity,
+    /// At the hub its epoch; at a site the highest one heard of, 0 if none. A site refuses frames of lower ones.
+    pub epoch: u64,
+    /// One's own incarnations, oldest first: those with items that are not acknowledged, and the current one last.
+    pub links: Vec<Link>,
+    /// What this side can read.
+    pub schema: Schema,
+    /// At the hub: the authority the site has now, in the applications' own form. Empty at a site.
+    pub authority: Vec<u8>,
+}
+
+/// The other side, as this side's journal knows it.
+#[derive(Debug, Clone)]
+pub struct Remote {
+    /// The keys it may sign with.
+    pub keys: PeerKeys,
+    /// How far its incarnations have been stored here.
+    pub progress: Vec<Progress>,
+}
+
+/// Which items of one's own stream the session wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Query {
+    /// In the order of the stream (incarnations in the order they were minted), those after a position; all when
+    /// there is none.
+    After {
+        /// The position.
+        after: Option<Position>,
+    },
+    /// The same, but only changes of one document.
+    Document {
+        /// The document.
+        doc: DocumentId,
+        /// The position.
+        after: Option<Position>,
+    },
+}
+
+/// What happens to a session. Every input is handled at once and never fails.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// The line came up: frames can be published and will be received.
+    LineUp,
+    /// The line went down. Inputs other than `LineUp` and answers to effects have no consequence until it is up.
+    LineDown,
+    /// The line refused a packet as too large.
+    TooLarge,
+    /// A frame arrived.
+    Received(Vec<u8>),
+    /// The answer to [`Effect::Read`], at most `limit` items. Fewer mean that there are no more now.
+    Read {
+        /// The question.
+        query: Query,
+        /// The items.
+        items: Vec<Outgoing>,
+    },
+    /// The whole batch of the last [`Effect::Store`] is committed. Items that were put in quarantine instead of
+    /// being applied are named: they count as received and their writer is told.
+    Stored {
+        /// The items in quarantine.
+        refused: Vec<Refusal>,
+    },
+    /// Nothing of the last [`Effect::Store`] is committed; it will be handed over again when it arrives again.
+    StoreFailed,
+    /// One's own journal has grown.
+    Woken,
+    /// Time has passed: at or after [`Session::wake_at`](crate::Session::wake_at).
+    Tick,
+    /// Send this document's items before all others until everything of it is acknowledged.
+    Promote(DocumentId),
+    /// At the hub: the site's authority is now this.
+    Authority(Vec<u8>),
+    /// A new incarnation of this side was minted and stored: one's own links as in [`Local::links`].
+    Links(Vec<Link>),
+    /// The keys the peer may sign with are now these.
+    Keys(PeerKeys),
+}
+
+/// An item of the peer that was put in quarantine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Where it stands in its writer's stream.
+    pub position: Position,
+    /// Why, in a stable code.
+    pub reason: String,
+}
+
+/// Items of the peer for one transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// The site of the conversation.
+    pub site: SiteId,
+    /// The install whose signature was verified.
+    pub install: InstallId,
+    /// The items. Those of one document are in the order in which they were written, in this and all batches.
+    pub items: Vec<Incoming>,
+}
+
+/// What the application must do. Effects are carried out in the order they are returned.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Publish a frame. Whether it arrives is the session's care.
+    Publish {
+        /// Where.
+        channel: Channel,
+        /// The frame.
+        bytes: Vec<u8>,
+    },
+    /// Read one's own stream and answer with [`Input::Read`]. There is one unanswered `Read` at a time.
+    Read {
+        /// Which items.
+        query: Query,
+        /// At most how many.
+        limit: usize,
+    },
+    /// Apply these items and the progress they make in one transaction, then answer with [`Input::Stored`] or
+    /// [`Input::StoreFailed`]. There is one unanswered `Store` at a time.
+    Store(Batch),
+    /// The peer has everything through this mark for good: it may be forgotten here.
+    Acknowledged(Mark),
+    /// Keep this frame for inspection: it is not the peer's or cannot be understood. It changed nothing.
+    Quarantine {
+        /// The frame.
+        bytes: Vec<u8>,
+        /// What is wrong with it.
+        reason: QuarantineReason,
+    },
+    /// Something the application may want to know.
+    Notice(Notice),
+}
+
+/// Why a frame was set aside.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum QuarantineReason {
+    /// Not the envelope of a frame of this version.
+    #[error("not a frame of this version")]
+    NotAFrame,
+    /// It names another site or the wrong direction.
+    #[error("a frame of another site or direction")]
+    Misdirected,
+    /// No known key of the peer belongs to its install.
+    #[error("signed by an unknown install {0}")]
+    UnknownInstall(InstallId),
+    /// The signature does not fit.
+    #[error("the signature does not fit")]
+    Forged,
+    /// Signed by the peer, but its content cannot be understood.
+    #[error("signed by the peer, but malformed: {0}")]
+    Malformed(String),
+}
+
+/// News for the application; none of them has to be acted on.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Notice {
+    /// The peer introduced itself.
+    Greeted {
+        /// Its install.
+        install: InstallId,
+        /// The hub's epoch, as the peer knows it.
+        epoch: u64,
+        /// What it can read.
+        schema: Schema,
+        /// Its incarnations that are not all here, oldest first; two children of one parent prove a clone.
+        links: Vec<Link>,
+    },
+    /// The hub's time, from a welcome that answers a hello of this conversation.
+    HubTime {
+        /// The hub's wall clock when it answered, milliseconds since 1970.
+        wall_ms: i64,
+        /// This side's boot clock when the hello was sent.
+        hello_boot_ms: u64,
+        /// How long the answer took.
+        round_trip_ms: u64,
+    },
+    /// The authority that the hub gives, in the applications' own form.
+    Authority(Vec<u8>),
+    /// The hub is in a later epoch than was known: store it before anything else of it.
+    EpochRaised(u64),
+    /// A frame of an epoch that is over was ignored.
+    EpochOver(u64),
+    /// Nothing has been heard of the peer for [`Settings::silent_after_ms`](crate::Settings::silent_after_ms).
+    Silent,
+    /// The peer put an item of ours in quarantine.
+    Refused(Refusal),
+    /// The peer does not know items that are stored here: it was rolled back or restored.
+    PeerRolledBack {
+        /// The incarnation.
+        incarnation: Incarnation,
+        /// How many items of it are here.
+        here: u64,
+        /// How many the peer knows of.
+        there: u64,
+    },
+    /// The peer claims to have items of ours that we never sent: this side was rolled back or restored.
+    RolledBack {
+        /// The incarnation.
+        incarnation: Incarnation,
+        /// How many the peer has.
+        there: u64,
+    },
+    /// Items that the peer still needs are no longer in this journal.
+    Forgotten {
+        /// Where the peer stands.
+        peer: Position,
+        /// The first that is still here.
+        next: Position,
+    },
+    /// The peer's running hash differs from ours at this position: the streams are not the same.
+    Diverged(Position),
+    /// One item alone is longer than the line takes.
+    ItemTooLarge(Position),
+}

@@ -1,0 +1,154 @@
+//! Timers and limits of a conversation.
+
+/// Timers and limits of a [`Session`](crate::Session). Durations in milliseconds, sizes in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// How often a site says hello, so that both sides know of silence and the clock bound stays fresh.
+    pub hello_every_ms: u64,
+    /// How soon a site says hello again when no welcome came; doubled up to `hello_every_ms`.
+    pub hello_retry_ms: u64,
+    /// After how long without a frame the peer counts as silent.
+    pub silent_after_ms: u64,
+    /// How long items wait for others to share a frame while frames are on their way.
+    pub flush_after_ms: u64,
+    /// The most items in one frame.
+    pub frame_items_max: usize,
+    /// The longest frame. Halved when the line says that a packet was too large.
+    pub frame_bytes_max: usize,
+    /// Halving stops here.
+    pub frame_bytes_min: usize,
+    /// The longest body a frame may unpack to.
+    pub inflated_bytes_max: usize,
+    /// How many frames may be unacknowledged.
+    pub window_frames: usize,
+    /// When an unacknowledged frame is sent again the first time; doubled every time after.
+    pub resend_after_ms: u64,
+    /// The longest time between two sendings of a frame.
+    pub resend_every_ms_max: u64,
+    /// The share by which timers are lengthened at random, in percent.
+    pub jitter_percent: u8,
+    /// The most spans in an acknowledgement.
+    pub acknowledged_spans_max: usize,
+    /// The most items handed to the application in one `Store`.
+    pub store_items_max: usize,
+    /// The most bytes handed to the application in one `Store`, unless a single item is longer.
+    pub store_bytes_max: usize,
+    /// The most items that wait in memory for their turn; frames beyond are dropped and come again.
+    pub waiting_items_max: usize,
+    /// The most bytes that wait in memory for their turn.
+    pub waiting_bytes_max: usize,
+    /// How many documents a conversation remembers, so that frames may refer to changes sent before.
+    pub remembered_documents_max: usize,
+    /// The most incarnations named in a greeting.
+    pub links_max: usize,
+    /// How hard frames are compressed: 1 to 19.
+    pub compression_level: i32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            hello_every_ms: 15_000,
+            hello_retry_ms: 1_000,
+            silent_after_ms: 45_000,
+            flush_after_ms: 1_000,
+            frame_items_max: 100,
+            frame_bytes_max: 128 << 10,
+            frame_bytes_min: 4 << 10,
+            inflated_bytes_max: 1 << 20,
+            window_frames: 8,
+            resend_after_ms: 5_000,
+            resend_every_ms_max: 60_000,
+            jitter_percent: 20,
+            acknowledged_spans_max: 32,
+            store_items_max: 1_000,
+            store_bytes_max: 2 << 20,
+            waiting_items_max: 4_000,
+            waiting_bytes_max: 4 << 20,
+            remembered_documents_max: 2_048,
+            links_max: 64,
+            compression_level: 9,
+        }
+    }
+}
+
+/// A setting that cannot work.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{setting} is {found}: allowed are {min} to {max}")]
+pub struct SettingsError {
+    /// Which.
+    pub setting: &'static str,
+    /// What it was.
+    pub found: u64,
+    /// The least allowed.
+    pub min: u64,
+    /// The most allowed.
+    pub max: u64,
+}
+
+impl Settings {
+    /// The longest frame any setting may allow: what brokers are told to accept.
+    pub const FRAME_BYTES_LIMIT: usize = 240 << 10;
+
+    /// Checks every setting against what can work.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        let day = 86_400_000;
+        let frame = Self::FRAME_BYTES_LIMIT as u64;
+        let store = self.store_bytes_max as u64;
+        let rows: [(&'static str, u64, u64, u64); 20] = [
+            ("hello_every_ms", self.hello_every_ms, 100, day),
+            ("hello_retry_ms", self.hello_retry_ms, 10, self.hello_every_ms),
+            ("silent_after_ms", self.silent_after_ms, self.hello_every_ms, day),
+            ("flush_after_ms", self.flush_after_ms, 0, 60_000),
+            ("frame_items_max", self.frame_items_max as u64, 1, 1_000),
+            ("frame_bytes_max", self.frame_bytes_max as u64, 1 << 10, frame),
+            ("frame_bytes_min", self.frame_bytes_min as u64, 1 << 10, self.frame_bytes_max as u64),
+            ("inflated_bytes_max", self.inflated_bytes_max as u64, 128 << 10, 16 << 20),
+            ("window_frames", self.window_frames as u64, 1, 256),
+            ("resend_after_ms", self.resend_after_ms, 100, self.resend_every_ms_max),
+            ("resend_every_ms_max", self.resend_every_ms_max, 100, day),
+            ("jitter_percent", u64::from(self.jitter_percent), 0, 100),
+            ("acknowledged_spans_max", self.acknowledged_spans_max as u64, 0, 32),
+            ("store_items_max", self.store_items_max as u64, 1, 100_000),
+            ("store_bytes_max", store, 1, 256 << 20),
+            ("waiting_items_max", self.waiting_items_max as u64, self.frame_items_max as u64, 100_000),
+            ("waiting_bytes_max", self.waiting_bytes_max as u64, self.inflated_bytes_max as u64, 256 << 20),
+            ("remembered_documents_max", self.remembered_documents_max as u64, 0, 65_536),
+            ("links_max", self.links_max as u64, 2, 64),
+            ("compression_level", u64::try_from(self.compression_level).unwrap_or(0), 1, 19),
+        ];
+        for (setting, found, min, max) in rows {
+            if found < min || found > max {
+                return Err(SettingsError { setting, found, min, max });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_work() {
+        assert_eq!(Settings::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn a_setting_is_refused_just_beyond_its_edge() {
+        let with = |change: fn(&mut Settings)| {
+            let mut settings = Settings::default();
+            change(&mut settings);
+            settings.check().map_err(|error| error.setting)
+        };
+        assert_eq!(with(|s| s.frame_items_max = 0), Err("frame_items_max"));
+        assert_eq!(with(|s| s.frame_items_max = 1_000), Ok(()));
+        assert_eq!(with(|s| s.frame_items_max = 1_001), Err("frame_items_max"));
+        assert_eq!(with(|s| s.acknowledged_spans_max = 33), Err("acknowledged_spans_max"));
+        assert_eq!(with(|s| s.frame_bytes_max = Settings::FRAME_BYTES_LIMIT), Ok(()));
+        assert_eq!(with(|s| s.frame_bytes_max = Settings::FRAME_BYTES_LIMIT + 1), Err("frame_bytes_max"));
+        assert_eq!(with(|s| s.silent_after_ms = s.hello_every_ms - 1), Err("silent_after_ms"));
+        assert_eq!(with(|s| s.compression_level = -1), Err("compression_level"));
+    }
+}
