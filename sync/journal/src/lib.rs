@@ -1,1 +1,58 @@
 //! The replication engine's durable half on SQLite.
+//!
+//! Every function works on the connection or transaction it is handed and decides nothing: when a row is written,
+//! acknowledged or forgotten is the application's and the engine's affair.
+//!
+//! # Order of calls
+//!
+//! - At start: [`migrate`], then [`mint`] with a fresh incarnation, committed before anything is written with it;
+//!   [`links`] and [`progress`] for the session.
+//! - Writing, in the transaction of the projections: [`append`] for every own change or record.
+//! - Receiving, in one transaction per batch: [`store`] for every item (or [`set_aside`] for one that is refused).
+//! - After an acknowledgement: [`acknowledge`]. Now and then: [`forget`].
+//! - Opening a document: [`load`]. When it is evicted, or now and then: [`save`].
+//!
+//! The tables share a database with the application's own: `sync_incarnation`, `sync_beyond`, `sync_change`,
+//! `sync_document`, `sync_quarantine`, and `sync_schema` with the version of these.
+
+mod document;
+mod inbox;
+mod outbox;
+mod schema;
+
+pub use document::{Kept, discard, forget, load, save};
+pub use inbox::{Stored, note_frame, progress, set_aside, store};
+pub use outbox::{Depth, acknowledge, append, current, depth, links, mint, read};
+pub use schema::migrate;
+
+/// Why the journal could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// SQLite failed.
+    #[error("the journal's database failed: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// A row does not have the form that was written.
+    #[error("the journal is damaged: {0}")]
+    Damaged(&'static str),
+    /// Nothing can be appended before an incarnation is minted.
+    #[error("no incarnation was minted")]
+    NoIncarnation,
+    /// The incarnation was used before.
+    #[error("incarnation {0} was used before")]
+    Used(outpost_sync::Incarnation),
+    /// The database was written by a later version.
+    #[error("the journal has schema version {found}, this version knows {known}")]
+    TooNew {
+        /// What was found.
+        found: i64,
+        /// The newest known.
+        known: i64,
+    },
+    /// A record is out of limits.
+    #[error("a record cannot travel: {0}")]
+    Record(#[from] outpost_sync::RecordError),
+}
+
+fn damaged<T>(value: Option<T>, what: &'static str) -> Result<T, JournalError> {
+    value.ok_or(JournalError::Damaged(what))
+}

@@ -1,0 +1,81 @@
+//! Documents at rest: a saved form and the changes since then.
+
+use outpost_sync::{Change, ChangeHash, DocumentId};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::JournalError;
+
+/// What is kept of a document: hand it to `Document::open`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// The saved form, if it was ever saved.
+    pub saved: Option<Vec<u8>>,
+    /// The changes since then, in the order in which they were journaled.
+    pub later: Vec<Change>,
+}
+
+/// Loads a document; nothing when it is unknown.
+pub fn load(conn: &Connection, doc: &DocumentId) -> Result<Option<Kept>, JournalError> {
+    let row: Option<(Vec<u8>, i64)> = conn
+        .prepare_cached("SELECT saved, through FROM sync_document WHERE doc = ?1")?
+        .query_row(params![doc.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let (saved, through) = match row {
+        Some((saved, through)) => (Some(saved), through),
+        None => (None, 0),
+    };
+    let mut statement = conn.prepare_cached(
+        "SELECT hash, bytes FROM sync_change WHERE doc = ?1 AND position > ?2 ORDER BY position",
+    )?;
+    let later = statement
+        .query_map(params![doc.as_str(), through], |row| {
+            Ok(Change { doc: doc.clone(), hash: ChangeHash(row.get(0)?), bytes: row.get(1)? })
+        })?
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok((saved.is_some() || !later.is_empty()).then_some(Kept { saved, later }))
+}
+
+/// Keeps the saved form of a document that holds every change journaled for it so far.
+pub fn save(conn: &Connection, doc: &DocumentId, saved: &[u8]) -> Result<(), JournalError> {
+    conn.prepare_cached(
+        "INSERT INTO sync_document(doc, saved, through)
+         VALUES (?1, ?2, COALESCE((SELECT MAX(position) FROM sync_change WHERE doc = ?1), 0))
+         ON CONFLICT(doc) DO UPDATE SET saved = excluded.saved, through = MAX(through, excluded.through)",
+    )?
+    .execute(params![doc.as_str(), saved])?;
+    Ok(())
+}
+
+/// Drops rows that nobody needs: own items that are acknowledged and the peers' changes, where the saved form of
+/// their document holds them. Drops at most `limit` and says how many it was.
+pub fn forget(conn: &Connection, limit: usize) -> Result<usize, JournalError> {
+    let dropped = conn
+        .prepare_cached(
+            "DELETE FROM sync_change WHERE position IN (
+                SELECT c.position FROM sync_change c
+                JOIN sync_incarnation s ON s.ord = c.origin
+                LEFT JOIN sync_document d ON d.doc = c.doc
+                WHERE (s.owner != '' OR c.n <= s.acknowledged)
+                  AND (c.doc IS NULL OR c.position <= d.through)
+                ORDER BY c.position LIMIT ?1)",
+        )?
+        .execute(params![i64::try_from(limit).unwrap_or(i64::MAX)])?;
+    Ok(dropped)
+}
+
+/// Drops a document that is archived elsewhere: its saved form, its acknowledged own changes and the peers'
+/// changes. `false`, and nothing is dropped, while own changes of it wait for the peer.
+pub fn discard(conn: &Connection, doc: &DocumentId) -> Result<bool, JournalError> {
+    let waiting: bool = conn.query_row(
+        "SELECT EXISTS(SELECT 1 FROM sync_change c JOIN sync_incarnation s ON s.ord = c.origin
+         WHERE c.doc = ?1 AND s.owner = '' AND c.n > s.acknowledged)",
+        params![doc.as_str()],
+        |row| row.get(0),
+    )?;
+    if waiting {
+        return Ok(false);
+    }
+    conn.execute("DELETE FROM sync_change WHERE doc = ?1", params![doc.as_str()])?;
+    conn.execute("DELETE FROM sync_document WHERE doc = ?1", params![doc.as_str()])?;
+    Ok(true)
+}

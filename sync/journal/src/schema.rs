@@ -1,0 +1,84 @@
+//! The journal's tables.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::JournalError;
+
+const VERSION: i64 = 1;
+
+/// One step per version of the schema, the first from nothing.
+const STEPS: [&str; VERSION as usize] = ["
+    -- One row per incarnation of this replica (no owner) and of each peer (the peer's name).
+    -- Own: `last`, `running` is what was written. A peer's: what is stored of it without a gap.
+    CREATE TABLE sync_incarnation(
+        ord INTEGER PRIMARY KEY,
+        owner TEXT NOT NULL DEFAULT '',
+        id BLOB NOT NULL CHECK(length(id) = 16),
+        parent BLOB,
+        parent_last INTEGER,
+        last INTEGER NOT NULL DEFAULT 0,
+        running BLOB NOT NULL CHECK(length(running) = 32),
+        acknowledged INTEGER NOT NULL DEFAULT 0 CHECK(acknowledged <= last),
+        UNIQUE(owner, id)
+    ) STRICT;
+    -- Items of a peer that came before others.
+    CREATE TABLE sync_beyond(
+        origin INTEGER NOT NULL REFERENCES sync_incarnation(ord),
+        n INTEGER NOT NULL,
+        digest BLOB NOT NULL CHECK(length(digest) = 32),
+        PRIMARY KEY(origin, n)
+    ) STRICT, WITHOUT ROWID;
+    -- The log: own changes and records (the outbox), and the peers' changes. A record has no document and no hash.
+    -- A position is never given twice, not even when the newest rows are gone: `through` refers to it.
+    CREATE TABLE sync_change(
+        position INTEGER PRIMARY KEY AUTOINCREMENT,
+        origin INTEGER NOT NULL REFERENCES sync_incarnation(ord),
+        n INTEGER NOT NULL,
+        running BLOB,
+        doc TEXT,
+        hash BLOB UNIQUE,
+        kind TEXT,
+        key TEXT,
+        bytes BLOB NOT NULL,
+        written_at INTEGER NOT NULL,
+        UNIQUE(origin, n),
+        CHECK((doc IS NULL) = (hash IS NULL) AND (doc IS NULL) = (kind IS NOT NULL))
+    ) STRICT;
+    CREATE INDEX sync_change_of_document ON sync_change(doc, position) WHERE doc IS NOT NULL;
+    CREATE TABLE sync_document(
+        doc TEXT PRIMARY KEY,
+        saved BLOB NOT NULL,
+        through INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE sync_quarantine(
+        id INTEGER PRIMARY KEY,
+        peer TEXT NOT NULL,
+        set_aside_at INTEGER NOT NULL,
+        reason TEXT NOT NULL,
+        incarnation BLOB,
+        n INTEGER,
+        doc TEXT,
+        bytes BLOB NOT NULL
+    ) STRICT;
+"];
+
+/// Brings the journal's tables to this version. Call it inside a transaction; it does nothing when there is
+/// nothing to do.
+pub fn migrate(conn: &Connection) -> Result<(), JournalError> {
+    conn.execute_batch("CREATE TABLE IF NOT EXISTS sync_schema(version INTEGER NOT NULL) STRICT;")?;
+    let found: Option<i64> =
+        conn.query_row("SELECT version FROM sync_schema", [], |row| row.get(0)).optional()?;
+    let at = found.unwrap_or(0);
+    if at > VERSION {
+        return Err(JournalError::TooNew { found: at, known: VERSION });
+    }
+    for step in &STEPS[usize::try_from(at).unwrap_or(0)..] {
+        conn.execute_batch(step)?;
+    }
+    if found.is_none() {
+        conn.execute("INSERT INTO sync_schema(version) VALUES (?1)", params![VERSION])?;
+    } else if at < VERSION {
+        conn.execute("UPDATE sync_schema SET version = ?1", params![VERSION])?;
+    }
+    Ok(())
+}
