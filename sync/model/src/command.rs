@@ -50,6 +50,19 @@ pub enum CaseCommand {
         /// Where they go.
         container: ContainerId,
     },
+    /// Take units of another SKU, which the customer approved, for a line.
+    Substitute {
+        /// The order line.
+        line: LineNo,
+        /// What is taken instead.
+        with: Sku,
+        /// How many.
+        qty: Quantity,
+        /// Where they lay.
+        location: LocationId,
+        /// Where they go.
+        container: ContainerId,
+    },
     /// Undo a pick.
     Unpick {
         /// The order line.
@@ -107,6 +120,9 @@ pub enum CaseCommand {
         container: ContainerId,
         /// What for.
         label: LabelKind,
+        /// A supervisor's decision to act without authority, with its reason.
+        #[serde(default)]
+        override_reason: Option<String>,
     },
     /// Destroy a label.
     DestroyLabel {
@@ -245,8 +261,8 @@ pub enum SiteCommand {
     },
 }
 
-/// What a command is about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What a command is about: with a `case` it is about that case, without one about the site.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Subject {
     /// One case.
@@ -259,6 +275,22 @@ pub enum Subject {
     },
     /// The site.
     Site(SiteCommand),
+}
+
+/// Read by hand, since an untagged enum says only "did not match any variant" where a person needs to know which
+/// field of which verb is wrong.
+impl<'de> Deserialize<'de> for Subject {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut fields = serde_json::Map::deserialize(deserializer)?;
+        let about = fields.remove("case");
+        let verb = serde_json::Value::Object(fields);
+        let subject = match about {
+            Some(case) => serde_json::from_value(case)
+                .and_then(|case| Ok(Self::Case { case, command: serde_json::from_value(verb)? })),
+            None => serde_json::from_value(verb).map(Self::Site),
+        };
+        subject.map_err(serde::de::Error::custom)
+    }
 }
 
 /// A command as it is given: its id is minted by the device, and a retry carries the same one.

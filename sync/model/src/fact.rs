@@ -93,6 +93,36 @@ pub enum ProofMethod {
     Scan,
 }
 
+/// What an accepted intent changes, resolved when it was accepted: a fold needs nothing of the intent itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Effect {
+    /// Nothing by itself: what it asked for was so already, or stands in facts of its own.
+    #[default]
+    Nothing,
+    /// Units are not wanted any more.
+    Cancelled {
+        /// By line.
+        lines: Vec<CancelledLine>,
+    },
+    /// More units of a line are wanted.
+    Added {
+        /// The order line.
+        line: LineNo,
+        /// How many more.
+        qty: Quantity,
+    },
+    /// The case waits.
+    Held,
+    /// The case goes on.
+    Unheld,
+    /// A pickup is kept longer.
+    Extended {
+        /// Until when.
+        until: UtcMillis,
+    },
+}
+
 /// What an accepted cancellation took back, by line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CancelledLine {
@@ -123,9 +153,9 @@ event_kinds! {
         IntentAccepted as "intent_accepted" {
             /// The intent.
             intent: EventId,
-            /// What a cancellation took back; empty for other intents.
-            #[serde(default, skip_serializing_if = "Vec::is_empty")]
-            cancelled: Vec<CancelledLine>,
+            /// What that changes.
+            #[serde(default)]
+            effect: Effect,
         },
         /// An intent of the hub is not carried out.
         IntentRefused as "intent_refused" {

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::fact::{Content, LabelKind};
+use crate::event::Event;
+use crate::fact::{Content, LabelKind, SiteFact};
 use crate::header::Header;
-use crate::id::{ContainerId, EventId, LineNo, LocationId, ReasonCode, RecordId};
+use crate::id::{ContainerId, EventId, LineNo, LocationId, ReasonCode, RecordId, Sku};
+use crate::intent::HubEvent;
 use crate::quantity::Quantity;
 use crate::time::UtcMillis;
 
@@ -86,10 +88,12 @@ pub struct BoughtLabel {
 /// An intent of the hub and its answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Intent {
-    /// Its kind on the wire, such as `cancel_requested`.
+    /// Its kind on the wire, such as `cancel_requested`; empty while only its answer has come.
     pub kind: String,
     /// Lines it is about; empty means all.
     pub lines: Vec<LineNo>,
+    /// The intent as written; absent while only its answer has come.
+    pub asked: Option<HubEvent>,
     /// The site's answer.
     pub answer: Answer,
 }
@@ -140,7 +144,8 @@ pub enum End {
     Rejected(ReasonCode),
     /// The site gave it back.
     Released(ReasonCode),
-    /// The hub took it away.
+    /// The hub took it away. Never in [`Fulfillment::end`], which is the site's own word: see
+    /// [`Fulfillment::ended`].
     Revoked(ReasonCode),
     /// All of it was cancelled.
     Cancelled,
@@ -157,6 +162,17 @@ pub struct Exception {
     pub event: EventId,
 }
 
+/// Somebody else's word about the case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observation {
+    /// The event.
+    pub event: EventId,
+    /// Who says so, such as `carrier:virtual`.
+    pub source: String,
+    /// What, such as `delivered`.
+    pub fact: String,
+}
+
 /// The state of a case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fulfillment {
@@ -164,6 +180,9 @@ pub struct Fulfillment {
     pub header: Header,
     /// Quantities by line.
     pub lines: BTreeMap<LineNo, LineQuantities>,
+    /// Units by line that accepted amendments added to what the header asks for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub added: BTreeMap<LineNo, Quantity>,
     /// Containers by id.
     pub containers: BTreeMap<ContainerId, Container>,
     /// Units in containers that are not wanted any more, by container; part of its contents.
@@ -182,16 +201,30 @@ pub struct Fulfillment {
     pub arrived: bool,
     /// Until when it is kept, as last said.
     pub hold_until: Option<UtcMillis>,
-    /// How it ended otherwise.
+    /// When the customer expects to be here, as last said.
+    pub expected_at: Option<UtcMillis>,
+    /// The record of another person who may fetch it.
+    pub named: Option<RecordId>,
+    /// What may be taken instead of a line's SKU, as the customer approved; nothing where declined.
+    pub substitutes: BTreeMap<LineNo, Option<Sku>>,
+    /// How it ended otherwise, in the site's own words.
     pub end: Option<End>,
+    /// Whether the hub took it away, and why.
+    pub revoked: Option<ReasonCode>,
     /// Exceptions the fold itself sees.
     pub exceptions: BTreeSet<Exception>,
-    /// Observations, newest last: source and fact.
-    pub observed: Vec<(String, String)>,
+    /// Observations, newest last.
+    pub observed: Vec<Observation>,
     /// Whether a critical event of a later version was met: irrevocable acts wait for an update.
     pub update_needed: bool,
     /// Highest site event folded.
     pub site_n: u64,
     /// Highest hub event folded.
     pub hub_n: u64,
+    /// Site events that came before one that goes ahead of them; folded when it has come.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub waiting_site: BTreeMap<u64, Event<SiteFact>>,
+    /// Hub events that came before one that goes ahead of them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub waiting_hub: BTreeMap<u64, Event<HubEvent>>,
 }

@@ -8,18 +8,34 @@
 //! up to; [`command`], [`authority`] and [`rejection`] are what people may do.
 #![warn(missing_docs)]
 
+pub mod answer;
 pub mod authority;
+pub mod barcode;
+pub mod calendar;
 pub mod command;
+pub mod container;
+pub mod decide;
 pub mod event;
 pub mod fact;
+pub mod fold;
 pub mod fulfillment;
 pub mod header;
 pub mod id;
 pub mod intent;
+pub mod ledger;
+pub mod milestone;
 pub mod money;
+pub mod movements;
 pub mod order;
 pub mod page;
+pub mod promise;
 pub mod quantity;
 pub mod rejection;
+pub mod rights;
+pub mod routing;
+pub mod site_day;
 pub mod stock;
 pub mod time;
+
+pub use event::{may_write, may_write_in};
+pub use milestone::order_state;
