@@ -45,8 +45,6 @@ pub struct Place<'a> {
     pub(crate) ledger: &'a Ledger,
     pub(crate) key: String,
     pub(crate) node: Option<&'a Node>,
-    /// Where the section around it was written: the place to mend when nothing stands here.
-    pub(crate) around: Origin,
 }
 
 /// Turns what stands at a place into a value; `None` when it has reported why not.
@@ -62,17 +60,17 @@ impl<T, F: Fn(&Place<'_>) -> Option<T>> Rule<T> for F {
 
 impl<'a> Place<'a> {
     pub(crate) fn root(ledger: &'a Ledger, node: &'a Node) -> Self {
-        Self { ledger, key: String::new(), node: Some(node), around: Origin::Default }
+        Self { ledger, key: String::new(), node: Some(node) }
     }
 
     fn below(&self, name: &str, node: Option<&'a Node>) -> Self {
         let key = if self.key.is_empty() { name.into() } else { format!("{}.{name}", self.key) };
-        Self { ledger: self.ledger, key, node, around: self.origin() }
+        Self { ledger: self.ledger, key, node }
     }
 
-    /// The origin of what stands here, or of the section that lacks it.
+    /// The origin of what stands here.
     pub(crate) fn origin(&self) -> Origin {
-        self.node.map_or(&self.around, |node| &node.origin).clone()
+        self.node.map_or(Origin::Default, |node| node.origin.clone())
     }
 
     /// Reports that what stands here is not allowed, or that nothing does.
@@ -137,7 +135,6 @@ impl<'a> Place<'a> {
             ledger: self.ledger,
             key: format!("{}[{index}]", self.key),
             node: Some(item),
-            around: self.origin(),
         };
         let read: Vec<_> = items.iter().enumerate().map(|item| rule.read(&place(item))).collect();
         read.into_iter().collect()

@@ -7,7 +7,6 @@
 //! - [`Readiness`] and [`health::routes`] tell others how the daemon is.
 //! - [`watch_file`] notices a changed file or SIGHUP.
 //! - [`Clock`] is the one reader of clocks, [`mint_id`] the one way to make ids.
-//! - [`short_code`] computes codes both sides know without sending them.
 //! - [`assets`] serves the shared style sheet and other files of the program.
 
 pub mod assets;
@@ -19,7 +18,6 @@ mod logs;
 mod metrics;
 mod problem;
 mod server;
-pub mod short_code;
 mod supervisor;
 mod watch;
 

@@ -1,0 +1,6 @@
+//! Replication with the hub: the driver owns the engine's session and moves frames; what arrives is admitted and
+//! applied inside the writer's transaction.
+
+mod status;
+
+pub use status::{LineState, LineStatus};

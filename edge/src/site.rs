@@ -1,0 +1,109 @@
+//! What does not change while the daemon runs: which site it is and by what rules it works.
+
+use std::path::PathBuf;
+
+use jiff::tz::TimeZone;
+use outpost_config::rules::StockEffect;
+use outpost_config::{EdgeSettings, RulesHandle};
+use outpost_model::decide::SitePolicy;
+use outpost_model::id::SiteId;
+use outpost_model::time::UtcMillis;
+
+/// The site.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// Its id.
+    pub id: SiteId,
+    /// Its name for people.
+    pub name: String,
+    /// The zone people in it live in.
+    pub zone: TimeZone,
+    /// The language of its screens.
+    pub language: String,
+    /// The business rules in force.
+    pub rules: RulesHandle,
+    /// Whether the appliance's clock runs on while the power is off.
+    pub battery_backed: bool,
+    /// How fast the boot clock may run wrong, millionths.
+    pub drift_ppm: u32,
+    /// A reading of hub time with more doubt than this is not used, milliseconds.
+    pub clock_error_max_ms: u64,
+    /// The printer that labels go to when nobody says otherwise, and how long they may wait there.
+    pub printer: Option<DefaultPrinter>,
+    /// The database file.
+    pub database: PathBuf,
+}
+
+/// The printer that labels go to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DefaultPrinter {
+    /// Its name in the settings.
+    pub name: String,
+    /// How long a job may wait, milliseconds.
+    pub job_expiry_ms: i64,
+    /// Dots per inch.
+    pub dpi: u32,
+    /// Width of its label, mm.
+    pub label_width_mm: u32,
+    /// Height of its label, mm.
+    pub label_height_mm: u32,
+}
+
+/// Settings that cannot be worked with.
+#[derive(Debug, thiserror::Error)]
+pub enum SiteError {
+    /// The site's id has not the form of one.
+    #[error(transparent)]
+    Id(#[from] outpost_model::id::IdError),
+    /// The zone is not known to this program.
+    #[error("time zone {name}: {source}")]
+    Zone {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        source: jiff::Error,
+    },
+}
+
+impl Site {
+    /// The site that the settings describe.
+    pub fn new(settings: &EdgeSettings, rules: RulesHandle) -> Result<Self, SiteError> {
+        let name = settings.site.time_zone.clone();
+        let zone = TimeZone::get(&name).map_err(|source| SiteError::Zone { name, source })?;
+        let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let printer = settings.printers.iter().next().map(|(name, printer)| DefaultPrinter {
+            name: name.clone(),
+            job_expiry_ms: i64::try_from(millis(printer.job_expiry)).unwrap_or(i64::MAX),
+            dpi: printer.dpi,
+            label_width_mm: printer.label_width_mm,
+            label_height_mm: printer.label_height_mm,
+        });
+        Ok(Self {
+            id: SiteId::new(settings.site.id.clone())?,
+            name: settings.site.name.clone(),
+            zone,
+            language: settings.site.language.clone(),
+            rules,
+            battery_backed: settings.clock.battery_backed,
+            drift_ppm: settings.clock.drift_ppm_max,
+            clock_error_max_ms: millis(settings.clock.error_max),
+            printer,
+            database: settings.database_path(),
+        })
+    }
+
+    /// The date people in the site write.
+    pub fn date(&self, now: UtcMillis) -> jiff::civil::Date {
+        now.timestamp().to_zoned(self.zone.clone()).date()
+    }
+
+    /// What the site demands beyond what physics does.
+    pub fn policy(&self) -> SitePolicy {
+        let book = self.rules.current();
+        let suspect = book.rules.reasons.iter().filter(|(_, reason)| reason.stock == StockEffect::Suspect);
+        SitePolicy {
+            suspect_reasons: suspect.map(|(code, _)| code.clone()).collect(),
+            ..SitePolicy::default()
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! What the hub last said: the authority it gave, its time, its epoch. All of it survives a restart.
+
+use outpost_model::authority::Authority;
+use rusqlite::Connection;
+
+use super::{StoreResult, setting};
+use crate::write::HubTime;
+
+const AUTHORITY: &str = "authority";
+const HUB_TIME: &str = "hub_time";
+const EPOCH: &str = "hub_epoch";
+
+/// The authority in force, if any was ever given.
+pub fn load(conn: &Connection) -> StoreResult<Option<Authority>> {
+    setting::load(conn, AUTHORITY)
+}
+
+/// Keeps a newly given authority. The hub may lower it as well as raise it; only an epoch that is over has no say.
+pub fn save(conn: &Connection, authority: &Authority) -> StoreResult<bool> {
+    if load(conn)?.is_some_and(|known| known.epoch > authority.epoch || known == *authority) {
+        return Ok(false);
+    }
+    setting::save(conn, AUTHORITY, authority)?;
+    Ok(true)
+}
+
+/// The last reading of the hub's clock.
+pub fn hub_time(conn: &Connection) -> StoreResult<Option<HubTime>> {
+    setting::load(conn, HUB_TIME)
+}
+
+/// Keeps a reading of the hub's clock.
+pub fn save_hub_time(conn: &Connection, time: &HubTime) -> StoreResult<()> {
+    setting::save(conn, HUB_TIME, time)
+}
+
+/// The highest epoch of the hub heard of; 0 before the first.
+pub fn epoch(conn: &Connection) -> StoreResult<u64> {
+    Ok(setting::load(conn, EPOCH)?.unwrap_or(0))
+}
+
+/// Raises the epoch; a lower one changes nothing.
+pub fn raise_epoch(conn: &Connection, heard: u64) -> StoreResult<()> {
+    if heard > epoch(conn)? { setting::save(conn, EPOCH, &heard) } else { Ok(()) }
+}

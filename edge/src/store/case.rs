@@ -1,0 +1,126 @@
+//! Cases: the folded state as JSON beside the columns that queries filter or sort by.
+
+use outpost_model::fulfillment::{Fulfillment, Milestone};
+use outpost_model::id::{CaseId, Sku};
+use outpost_model::time::UtcMillis;
+use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::BTreeMap;
+
+use super::{StoreError, StoreResult};
+
+/// A case as it is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CaseRow {
+    /// Its state.
+    pub state: Fulfillment,
+    /// The position of its header in the hub's stream: what authority is measured against.
+    pub position: u64,
+}
+
+/// The case, if it is here.
+pub fn load(conn: &Connection, case: CaseId) -> StoreResult<Option<CaseRow>> {
+    let found: Option<(String, i64)> = conn
+        .prepare_cached("SELECT state, position FROM fulfillment WHERE case_id = ?1")?
+        .query_row([case.to_string()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((state, position)) = found else { return Ok(None) };
+    Ok(Some(CaseRow { state: parse(case, &state)?, position: position.unsigned_abs() }))
+}
+
+/// Reads a stored state.
+pub fn parse(case: impl ToString, state: &str) -> StoreResult<Fulfillment> {
+    serde_json::from_str(state).map_err(|error| StoreError::corrupt("fulfillment", case, error))
+}
+
+/// Writes the case and what it still waits for from the shelves.
+pub fn save(conn: &Connection, row: &CaseRow, now: UtcMillis) -> StoreResult<()> {
+    let state = &row.state;
+    let header = &state.header;
+    let json = serde_json::to_string(state)
+        .map_err(|error| StoreError::corrupt("fulfillment", header.case, error))?;
+    conn.prepare_cached(
+        "INSERT INTO fulfillment (case_id, order_number, service, milestone, needs_work, pick_by, position, \
+                                  consignee, changed_at, state)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+         ON CONFLICT (case_id) DO UPDATE SET milestone = excluded.milestone, needs_work = excluded.needs_work, \
+             position = excluded.position, changed_at = excluded.changed_at, state = excluded.state",
+    )?
+    .execute(params![
+        header.case.to_string(),
+        header.order_number,
+        header.service.as_str(),
+        milestone_name(state.milestone()),
+        needs_work(state),
+        header.promise.pick_by.0,
+        i64::try_from(row.position).unwrap_or(i64::MAX),
+        header.consignee.map(|record| record.to_string()),
+        now.0,
+        json,
+    ])?;
+    save_reservation(conn, state)
+}
+
+fn save_reservation(conn: &Connection, state: &Fulfillment) -> StoreResult<()> {
+    let case = state.header.case.to_string();
+    let mut wanted: BTreeMap<Sku, i64> = BTreeMap::new();
+    if state.end.is_none() {
+        for line in &state.header.lines {
+            let open = state.lines.get(&line.line).map_or(0, |quantities| quantities.open.delta());
+            *wanted.entry(line.sku.clone()).or_default() += open;
+        }
+    }
+    let stored: BTreeMap<Sku, i64> = reservation(conn, &case)?;
+    for (sku, units) in &wanted {
+        if *units > 0 && stored.get(sku) != Some(units) {
+            conn.prepare_cached(
+                "INSERT OR REPLACE INTO reservation (sku, case_id, units) VALUES (?1, ?2, ?3)",
+            )?
+            .execute(params![sku.as_str(), case, units])?;
+        }
+    }
+    for sku in stored.keys().filter(|sku| wanted.get(*sku).is_none_or(|units| *units <= 0)) {
+        conn.prepare_cached("DELETE FROM reservation WHERE sku = ?1 AND case_id = ?2")?
+            .execute(params![sku.as_str(), case])?;
+    }
+    Ok(())
+}
+
+fn reservation(conn: &Connection, case: &str) -> StoreResult<BTreeMap<Sku, i64>> {
+    let mut statement = conn.prepare_cached("SELECT sku, units FROM reservation WHERE case_id = ?1")?;
+    let rows = statement.query_map([case], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
+    rows.map(|row| {
+        let (sku, units) = row?;
+        let sku = Sku::new(sku).map_err(|error| StoreError::corrupt("reservation", case, error))?;
+        Ok((sku, units))
+    })
+    .collect()
+}
+
+/// Units of a SKU that open cases wait for.
+pub fn reserved(conn: &Connection, sku: &Sku) -> StoreResult<i64> {
+    let units = conn
+        .prepare_cached("SELECT coalesce(sum(units), 0) FROM reservation WHERE sku = ?1")?
+        .query_row([sku.as_str()], |row| row.get(0))?;
+    Ok(units)
+}
+
+/// A milestone as columns and queries name it: its serde form.
+pub fn milestone_name(milestone: Milestone) -> &'static str {
+    match milestone {
+        Milestone::Offered => "offered",
+        Milestone::Accepted => "accepted",
+        Milestone::Picking => "picking",
+        Milestone::Picked => "picked",
+        Milestone::Packed => "packed",
+        Milestone::Labeled => "labeled",
+        Milestone::Staged => "staged",
+        Milestone::Ready => "ready",
+        Milestone::HandedOver => "handed_over",
+        Milestone::Closed => "closed",
+    }
+}
+
+/// Whether the site still has something to do for a case.
+pub fn needs_work(state: &Fulfillment) -> bool {
+    state.milestone() != Milestone::Closed
+}

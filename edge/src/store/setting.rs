@@ -1,0 +1,27 @@
+//! Single values by name.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{StoreError, StoreResult};
+
+/// The value under a name.
+pub fn load<T: DeserializeOwned>(conn: &Connection, name: &str) -> StoreResult<Option<T>> {
+    let json: Option<String> = conn
+        .prepare_cached("SELECT value FROM setting WHERE name = ?1")?
+        .query_row([name], |row| row.get(0))
+        .optional()?;
+    json.map(|json| serde_json::from_str(&json).map_err(|error| StoreError::corrupt("setting", name, error)))
+        .transpose()
+}
+
+/// Puts a value under a name.
+pub fn save<T: Serialize>(conn: &Connection, name: &str, value: &T) -> StoreResult<()> {
+    let json = serde_json::to_string(value).map_err(|error| StoreError::corrupt("setting", name, error))?;
+    conn.prepare_cached(
+        "INSERT INTO setting (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+    )?
+    .execute(params![name, json])?;
+    Ok(())
+}

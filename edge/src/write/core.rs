@@ -1,0 +1,270 @@
+//! The mechanism of the writer, without its thread: a group of jobs in, one commit, answers out.
+//!
+//! A failure before COMMIT rolls the group back: the documents are ahead of the journal then, so all are closed, a new
+//! incarnation is minted and stored, and each job runs alone. An error *from* COMMIT, other than a busy database or a
+//! full disk, leaves the fate of the group unknown: nobody may be answered, and the process must end.
+
+use outpost_model::command::Outcome;
+use outpost_model::rejection::Rejection;
+use outpost_sync::Incarnation;
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
+
+use super::documents::OpenDocuments;
+use super::job::{Answer, Failed, Job, News};
+use super::permission::{Permit, held};
+use super::unit::{Stop, Traces, Unit};
+use crate::app;
+use crate::ids::Ids;
+use crate::moment::Moment;
+use crate::site::Site;
+use crate::store::{self, StoreError};
+
+/// Limits of the writer.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Documents that stay open from one group to the next.
+    pub open_documents_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { open_documents_max: 256 }
+    }
+}
+
+/// The writer's state: the one connection that writes, and the open documents.
+pub struct Core {
+    conn: Connection,
+    site: Site,
+    documents: OpenDocuments,
+    /// Whether a rollback left documents ahead of the journal and no new incarnation could be stored since.
+    must_mint: bool,
+}
+
+/// A group that is durable, with its answers; [`Core::confirm`] makes them ready to be given.
+#[derive(Debug)]
+pub struct Committed {
+    /// One for each job, in their order.
+    pub answers: Vec<Answer>,
+    /// What screens may want to look at.
+    pub news: Vec<News>,
+    /// Whether the journal may have grown.
+    pub wrote: bool,
+    permits: Vec<(usize, Permit)>,
+}
+
+/// COMMIT failed in a way that tells nothing about whether the group is durable.
+#[derive(Debug, thiserror::Error)]
+#[error("COMMIT failed and the fate of its group is unknown")]
+pub struct FateUnknown(#[source] pub rusqlite::Error);
+
+enum GroupError {
+    RolledBack(Stop),
+    FateUnknown(FateUnknown),
+}
+
+impl From<Stop> for GroupError {
+    fn from(stop: Stop) -> Self {
+        Self::RolledBack(stop)
+    }
+}
+
+impl Core {
+    /// Takes over a migrated database: mints this life's incarnation and stores it before anything is written.
+    pub fn open(mut conn: Connection, site: Site, limits: Limits, ids: &mut Ids) -> Result<Self, StoreError> {
+        let incarnation = ids.incarnation();
+        mint(&mut conn, incarnation)?;
+        let documents = OpenDocuments::new(incarnation, limits.open_documents_max);
+        Ok(Self { conn, site, documents, must_mint: false })
+    }
+
+    /// The incarnation that writes now.
+    pub fn incarnation(&self) -> Incarnation {
+        self.documents.actor()
+    }
+
+    /// The site.
+    pub fn site(&self) -> &Site {
+        &self.site
+    }
+
+    /// The connection that writes, for looking at it between groups.
+    pub fn connection(&self) -> &Connection {
+        &self.conn
+    }
+
+    /// Runs a group: one commit for all jobs, or each job alone when that fails.
+    pub fn run(&mut self, now: &Moment, ids: &mut Ids, jobs: &[Job]) -> Result<Committed, FateUnknown> {
+        match self.group(now, ids, jobs) {
+            Ok(committed) => return Ok(committed),
+            Err(GroupError::FateUnknown(fate)) => return Err(fate),
+            Err(GroupError::RolledBack(stop)) => {
+                if jobs.len() == 1 {
+                    return Ok(Committed::failed(&stop));
+                }
+                tracing::warn!(jobs = jobs.len(), error = %stop, "a group was rolled back; its jobs run alone");
+            }
+        }
+        let mut all = Committed { answers: Vec::new(), news: Vec::new(), wrote: false, permits: Vec::new() };
+        for job in jobs {
+            let committed = match self.group(now, ids, std::slice::from_ref(job)) {
+                Ok(committed) => committed,
+                Err(GroupError::FateUnknown(fate)) => return Err(fate),
+                Err(GroupError::RolledBack(stop)) => Committed::failed(&stop),
+            };
+            all.take(committed);
+        }
+        Ok(all)
+    }
+
+    fn group(&mut self, now: &Moment, ids: &mut Ids, jobs: &[Job]) -> Result<Committed, GroupError> {
+        self.mint_if_needed(ids)?;
+        let result = self.attempt(now, ids, jobs);
+        if matches!(result, Err(GroupError::RolledBack(_))) && self.documents.are_ahead() {
+            self.must_mint = true;
+            self.mint_if_needed(ids)?;
+        }
+        result
+    }
+
+    fn mint_if_needed(&mut self, ids: &mut Ids) -> Result<(), GroupError> {
+        if !self.must_mint {
+            return Ok(());
+        }
+        let incarnation = ids.incarnation();
+        mint(&mut self.conn, incarnation).map_err(Stop::from)?;
+        self.documents.restart(incarnation);
+        self.must_mint = false;
+        Ok(())
+    }
+
+    fn attempt(&mut self, now: &Moment, ids: &mut Ids, jobs: &[Job]) -> Result<Committed, GroupError> {
+        let tx = self
+            .conn
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(StoreError::from)
+            .map_err(Stop::from)?;
+        let mut traces = Traces::default();
+        let mut answers = Vec::with_capacity(jobs.len());
+        let mut permits = Vec::new();
+        for (index, job) in jobs.iter().enumerate() {
+            let mut unit = Unit::new(&tx, &self.site, *now, ids, &mut self.documents, &mut traces);
+            answers.push(app::perform(&mut unit, job)?);
+            permits.extend(traces.permits.drain(..).map(|permit| (index, permit)));
+        }
+        let skus = std::mem::take(&mut traces.skus);
+        if !skus.is_empty() {
+            let mut unit = Unit::new(&tx, &self.site, *now, ids, &mut self.documents, &mut traces);
+            app::settle(&mut unit, &skus)?;
+        }
+        self.documents.close_some(&tx).map_err(Stop::from)?;
+        let wrote = self.documents.are_ahead();
+        commit(tx)?;
+        self.documents.committed();
+        Ok(Committed { answers, news: traces.news.into_iter().collect(), wrote, permits })
+    }
+
+    /// Looks once more at every permission the group gave, at the moment its answers go out: authority may have ended
+    /// while the disk was busy. Then the fact stays, counted as an exception, and the person hears no permission.
+    pub fn confirm(&mut self, now: &Moment, committed: &mut Committed) -> Result<(), FateUnknown> {
+        for (index, permit) in std::mem::take(&mut committed.permits) {
+            let still = held(&self.conn, &self.site, now, permit.position, permit.service);
+            if matches!(still, Ok(outpost_model::command::Held::Yes)) {
+                continue;
+            }
+            let rejection = Rejection::new(
+                "authority_ended",
+                "The site's authority ended while this was being saved. Keep the goods and ask a supervisor.",
+            );
+            match self.withdraw(now, &permit, &rejection) {
+                Ok(()) => committed.news.push(News::Exception("outside_authority".to_owned())),
+                Err(GroupError::FateUnknown(fate)) => return Err(fate),
+                Err(GroupError::RolledBack(stop)) => {
+                    tracing::error!(error = %stop, "a withdrawn permission could not be written down");
+                }
+            }
+            if let Some(answer) = committed.answers.get_mut(index) {
+                *answer = Answer::Rejected(rejection);
+            }
+        }
+        Ok(())
+    }
+
+    fn withdraw(&mut self, now: &Moment, permit: &Permit, why: &Rejection) -> Result<(), GroupError> {
+        let open = self.conn.transaction_with_behavior(TransactionBehavior::Immediate);
+        let tx = open.map_err(|error| Stop::from(StoreError::from(error)))?;
+        let outcome = Outcome::Rejected { rejection: why.clone() };
+        store::outcome::replace(&tx, permit.command, &outcome).map_err(Stop::from)?;
+        store::exception::raise(
+            &tx,
+            now.wall,
+            "outside_authority",
+            &outpost_model::id::DocumentKey::Case(permit.case).to_string(),
+            &permit.event.to_string(),
+            app::sentence("outside_authority"),
+        )
+        .map_err(Stop::from)?;
+        commit(tx)
+    }
+}
+
+impl Committed {
+    fn failed(stop: &Stop) -> Self {
+        tracing::error!(error = %outpost_daemon::causes(stop), "a job failed");
+        let answers = vec![Answer::Failed(failed(stop))];
+        Self { answers, news: Vec::new(), wrote: false, permits: Vec::new() }
+    }
+
+    fn take(&mut self, one: Self) {
+        let index = self.answers.len();
+        self.answers.extend(one.answers);
+        self.news.extend(one.news);
+        self.wrote |= one.wrote;
+        self.permits.extend(one.permits.into_iter().map(|(_, permit)| (index, permit)));
+    }
+}
+
+fn mint(conn: &mut Connection, incarnation: Incarnation) -> Result<(), StoreError> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    outpost_journal::mint(&tx, incarnation)?;
+    tx.commit()?;
+    Ok(())
+}
+
+fn commit(tx: Transaction<'_>) -> Result<(), GroupError> {
+    tx.commit().map_err(|error| match error.sqlite_error_code() {
+        // These say that nothing of it was written; all others leave it open.
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DiskFull) => {
+            GroupError::RolledBack(StoreError::from(error).into())
+        }
+        _ => GroupError::FateUnknown(FateUnknown(error)),
+    })
+}
+
+fn failed(stop: &Stop) -> Failed {
+    match sqlite_code(stop) {
+        Some(ErrorCode::DiskFull) => Failed {
+            code: "storage_full",
+            sentence: "The site's computer is full. Nothing was saved; call support.",
+        },
+        Some(_) => Failed {
+            code: "storage_failed",
+            sentence: "The site's computer could not save this. Nothing has changed; try again.",
+        },
+        None => Failed {
+            code: "damaged_record",
+            sentence: "What is stored for this cannot be read. Nothing has changed; call support.",
+        },
+    }
+}
+
+fn sqlite_code(stop: &Stop) -> Option<ErrorCode> {
+    let mut error: Option<&(dyn std::error::Error + 'static)> = Some(stop);
+    while let Some(current) = error {
+        if let Some(sqlite) = current.downcast_ref::<rusqlite::Error>() {
+            return sqlite.sqlite_error_code();
+        }
+        error = current.source();
+    }
+    None
+}

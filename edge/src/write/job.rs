@@ -1,0 +1,106 @@
+//! What the writer is asked and what it answers.
+
+use outpost_model::authority::Authority;
+use outpost_model::command::{Command, Outcome};
+use outpost_model::id::{CaseId, EventId, Sku};
+use outpost_model::rejection::Rejection;
+use outpost_model::time::UtcMillis;
+use outpost_sync::{Batch, Mark, Refusal};
+
+use crate::store::identity::Enrollment;
+
+/// One thing to do, all of it or nothing.
+#[derive(Debug, Clone)]
+pub enum Job {
+    /// A command of a person.
+    Command(Box<Command>),
+    /// Items of the hub's stream.
+    Merge(Batch),
+    /// The hub has everything through here for good.
+    Acknowledge(Mark),
+    /// What the hub said about itself and about this site's authority.
+    Heard(Heard),
+    /// A frame that was not the hub's or could not be understood.
+    KeepFrame {
+        /// All of it.
+        bytes: Vec<u8>,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The hub has let this appliance in.
+    Enrolled(Enrollment),
+    /// A device of the site failed or came back: for the site's day and its exceptions.
+    Device {
+        /// Its name.
+        device: String,
+        /// What is wrong with it; nothing when it works again.
+        trouble: Option<String>,
+    },
+    /// Prune what is past its retention and what everybody has.
+    Housekeep,
+}
+
+/// What the hub said about itself and about this site's authority.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Heard {
+    /// The authority it gives.
+    pub authority: Option<Authority>,
+    /// Its time.
+    pub time: Option<HubTime>,
+    /// A later epoch.
+    pub epoch: Option<u64>,
+}
+
+/// A reading of the hub's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct HubTime {
+    /// The hub's wall clock when it answered.
+    pub hub_wall: UtcMillis,
+    /// This appliance's boot clock when it had asked.
+    pub asked_boot_ms: u64,
+    /// The boot that clock belongs to.
+    pub boot_id: uuid::Uuid,
+}
+
+/// What came of a job.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// The command is done: the events it wrote.
+    Applied(Vec<EventId>),
+    /// The command came before: what came of it then.
+    Repeated(Outcome),
+    /// The command is refused; nothing has changed.
+    Rejected(Rejection),
+    /// The daemon could not do it; nothing has changed, and the same job may be given again.
+    Failed(Failed),
+    /// The items are stored, all but those that are named.
+    Merged(Vec<Refusal>),
+    /// Done.
+    Done,
+}
+
+/// Why a job could not be done, in a stable code and a sentence for staff.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failed {
+    /// Stable, snake case: `storage_full`, `storage_failed`, `damaged_record`.
+    pub code: &'static str,
+    /// What to tell the person.
+    pub sentence: &'static str,
+}
+
+/// What screens may want to look at again: ids only.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum News {
+    /// A case changed.
+    Case(CaseId),
+    /// A SKU's stock changed.
+    Stock(Sku),
+    /// A device or one of its jobs changed.
+    Device(String),
+    /// Something was raised or settled.
+    Exception(String),
+    /// The site's day changed.
+    Day,
+    /// What is known of the line or the hub changed.
+    Sync,
+}

@@ -1,0 +1,18 @@
+//! The writer: the one place that writes, the one place that folds. It knows no picks.
+//!
+//! [`Core`] is the mechanism without a thread: a group of jobs in, one commit, answers out. [`Writer`] runs it on a
+//! thread of its own behind a queue. Jobs are carried out by `app`, each as a function over a [`Unit`] of work.
+
+mod core;
+mod documents;
+mod job;
+mod permission;
+mod thread;
+mod unit;
+
+pub use core::{Committed, Core, FateUnknown, Limits};
+pub use documents::{DocumentsError, OpenDocuments};
+pub use job::{Answer, Failed, Heard, HubTime, Job, News};
+pub use permission::{Permit, held, trusted_time};
+pub use thread::{Busy, Unanswered, Work, Writer, WriterGone, WriterOptions};
+pub use unit::{Stop, Unit};

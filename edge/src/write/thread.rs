@@ -1,0 +1,228 @@
+//! The writer's thread and the queue before it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use outpost_daemon::Clock;
+use outpost_sync::Incarnation;
+use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::core::{Committed, Core, FateUnknown};
+use super::job::{Answer, Job, News};
+use crate::ids::Ids;
+use crate::moment::Moment;
+
+/// News that a slow screen may be behind before it is told to look at everything again.
+const NEWS_BEHIND_MAX: usize = 1_024;
+
+/// Limits of the queue.
+#[derive(Debug, Clone, Copy)]
+pub struct WriterOptions {
+    /// Jobs that share one commit at most.
+    pub group_max: usize,
+    /// Jobs that may wait; one more is refused.
+    pub queue_max: usize,
+}
+
+/// The queue is full: nothing was taken, a retry is welcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the writer's queue is full")]
+pub struct Busy;
+
+/// The writer has ended: what became of the job is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the writer has ended")]
+pub struct WriterGone;
+
+/// Why a job was not answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unanswered {
+    /// The queue is full.
+    #[error(transparent)]
+    Busy(#[from] Busy),
+    /// The writer has ended.
+    #[error(transparent)]
+    Gone(#[from] WriterGone),
+}
+
+struct Request {
+    job: Job,
+    reply: oneshot::Sender<Answer>,
+}
+
+/// The handle everybody else has.
+#[derive(Clone)]
+pub struct Writer {
+    queue: mpsc::Sender<Request>,
+    news: broadcast::Sender<News>,
+    grown: Arc<Notify>,
+    incarnation: watch::Receiver<Incarnation>,
+}
+
+/// What the thread runs: see [`Writer::new`].
+pub struct Work {
+    core: Core,
+    ids: Ids,
+    clock: Clock,
+    group_max: usize,
+    queue: mpsc::Receiver<Request>,
+    news: broadcast::Sender<News>,
+    grown: Arc<Notify>,
+    incarnation: watch::Sender<Incarnation>,
+    on_fate_unknown: fn(&FateUnknown),
+}
+
+impl Writer {
+    /// A writer and the work for its thread. `on_fate_unknown` is called before anybody can notice that no answer
+    /// comes; the daemon ends its process there.
+    pub fn new(
+        core: Core,
+        ids: Ids,
+        clock: Clock,
+        options: WriterOptions,
+        on_fate_unknown: fn(&FateUnknown),
+    ) -> (Self, Work) {
+        let (sender, queue) = mpsc::channel(options.queue_max.max(1));
+        let (news, _) = broadcast::channel(NEWS_BEHIND_MAX);
+        let (minted, incarnation) = watch::channel(core.incarnation());
+        let grown = Arc::new(Notify::new());
+        let work = Work {
+            core,
+            ids,
+            clock,
+            group_max: options.group_max.max(1),
+            queue,
+            news: news.clone(),
+            grown: grown.clone(),
+            incarnation: minted,
+            on_fate_unknown,
+        };
+        (Self { queue: sender, news, grown, incarnation }, work)
+    }
+
+    /// Gives jobs to the writer, all or none, and waits for their answers.
+    pub async fn submit_all(&self, jobs: Vec<Job>) -> Result<Vec<Answer>, Unanswered> {
+        let mut replies = Vec::with_capacity(jobs.len());
+        {
+            let permits = match self.queue.try_reserve_many(jobs.len()) {
+                Ok(permits) => permits,
+                Err(mpsc::error::TrySendError::Full(())) => return Err(Busy.into()),
+                Err(mpsc::error::TrySendError::Closed(())) => return Err(WriterGone.into()),
+            };
+            for (permit, job) in permits.zip(jobs) {
+                let (reply, answer) = oneshot::channel();
+                permit.send(Request { job, reply });
+                replies.push(answer);
+            }
+        }
+        let mut answers = Vec::with_capacity(replies.len());
+        for reply in replies {
+            answers.push(reply.await.map_err(|_| WriterGone)?);
+        }
+        Ok(answers)
+    }
+
+    /// Gives one job to the writer and waits for its answer.
+    pub async fn submit(&self, job: Job) -> Result<Answer, Unanswered> {
+        let mut answers = self.submit_all(vec![job]).await?;
+        answers.pop().ok_or(WriterGone.into())
+    }
+
+    /// Gives one job to the writer as soon as there is room, and waits for its answer: for the daemon's own workers,
+    /// which slow down instead of being refused.
+    pub async fn submit_patiently(&self, job: Job) -> Result<Answer, WriterGone> {
+        let (reply, answer) = oneshot::channel();
+        self.queue.send(Request { job, reply }).await.map_err(|_| WriterGone)?;
+        answer.await.map_err(|_| WriterGone)
+    }
+
+    /// What changes from now on, for screens.
+    pub fn news(&self) -> broadcast::Receiver<News> {
+        self.news.subscribe()
+    }
+
+    /// Tells screens something that no commit tells them.
+    pub fn tell(&self, news: News) {
+        // Nobody listening is fine.
+        let _ = self.news.send(news);
+    }
+
+    /// Completes when the journal may have grown since this was last asked.
+    pub async fn journal_grown(&self) {
+        self.grown.notified().await;
+    }
+
+    /// The incarnation that writes, and when another one begins.
+    pub fn incarnation(&self) -> watch::Receiver<Incarnation> {
+        self.incarnation.clone()
+    }
+
+    /// Jobs that wait now.
+    pub fn waiting(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
+    }
+}
+
+impl Work {
+    /// Runs until the token is cancelled; jobs that wait then are still done.
+    pub fn run(
+        mut self,
+        runtime: &tokio::runtime::Handle,
+        token: &CancellationToken,
+    ) -> Result<(), FateUnknown> {
+        let mut requests = Vec::with_capacity(self.group_max);
+        loop {
+            let first = runtime.block_on(async {
+                tokio::select! {
+                    biased;
+                    request = self.queue.recv() => request,
+                    () = token.cancelled() => {
+                        self.queue.close();
+                        self.queue.recv().await
+                    }
+                }
+            });
+            let Some(first) = first else { return Ok(()) };
+            requests.push(first);
+            while requests.len() < self.group_max
+                && let Ok(next) = self.queue.try_recv()
+            {
+                requests.push(next);
+            }
+            self.group(&mut requests)?;
+        }
+    }
+
+    fn group(&mut self, requests: &mut Vec<Request>) -> Result<(), FateUnknown> {
+        let (jobs, replies): (Vec<Job>, Vec<_>) =
+            requests.drain(..).map(|request| (request.job, request.reply)).unzip();
+        let started = Instant::now();
+        let committed = self.commit(&jobs).inspect_err(|fate| (self.on_fate_unknown)(fate))?;
+        metrics::histogram!("outpost_edge_commit_seconds").record(started.elapsed().as_secs_f64());
+        metrics::counter!("outpost_edge_commits_total").increment(1);
+        metrics::counter!("outpost_edge_jobs_total").increment(jobs.len() as u64);
+        for (reply, answer) in replies.into_iter().zip(committed.answers) {
+            // Who asked may have gone: the answer is durable all the same.
+            let _ = reply.send(answer);
+        }
+        self.incarnation.send_if_modified(|known| {
+            let changed = *known != self.core.incarnation();
+            *known = self.core.incarnation();
+            changed
+        });
+        if committed.wrote {
+            self.grown.notify_one();
+        }
+        for news in committed.news {
+            let _ = self.news.send(news);
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, jobs: &[Job]) -> Result<Committed, FateUnknown> {
+        let mut committed = self.core.run(&Moment::read(&self.clock), &mut self.ids, jobs)?;
+        self.core.confirm(&Moment::read(&self.clock), &mut committed)?;
+        Ok(committed)
+    }
+}
