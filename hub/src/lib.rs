@@ -1,1 +1,3 @@
 //! The hub daemon: captures, promises, routes and reconciles orders.
+
+pub mod connect;
