@@ -211,6 +211,8 @@ pub struct Fulfillment {
     pub end: Option<End>,
     /// Whether the hub took it away, and why.
     pub revoked: Option<ReasonCode>,
+    /// The handovers that occurred, in order.
+    pub handovers: Vec<EventId>,
     /// Exceptions the fold itself sees.
     pub exceptions: BTreeSet<Exception>,
     /// Observations, newest last.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::{CaseCommand, Held};
 use crate::fact::SiteFact;
-use crate::id::{CaseId, LocationId, ReasonCode, Sku};
+use crate::id::{CaseId, LineNo, LocationId, ReasonCode, Sku};
 use crate::quantity::Quantity;
 use crate::time::UtcMillis;
 
@@ -134,6 +134,13 @@ pub enum Proposal {
         sku: Sku,
         /// Where.
         location: LocationId,
+    },
+    /// Take picked units back to the shelf and report them short, since they do not go without what is missing.
+    Return {
+        /// The order line.
+        line: LineNo,
+        /// How many.
+        qty: Quantity,
     },
     /// Give this command too.
     Command {
