@@ -7,8 +7,8 @@ use std::time::Duration;
 use outpost_model::id::SiteId;
 
 use crate::kinds::{
-    duration, flag, name, named, number, one_of, optional, otherwise, path, secret, text, understood,
-    web_address,
+    duration, flag, name, named, number, one_number_of, one_of, optional, otherwise, path, secret, text,
+    understood, web_address,
 };
 use crate::place::{Place, section};
 use crate::settings::Settings;
@@ -123,7 +123,7 @@ section! {
         /// The language it understands.
         language: PrinterLanguage = otherwise(one_of(&[("zpl", PrinterLanguage::Zpl)]), "zpl"),
         /// Dots per inch of its head.
-        dpi: u32 = otherwise(dpi(), "203"),
+        dpi: u32 = otherwise(one_number_of(&[203, 300, 600]), "203"),
         /// Width of the label in millimeters.
         label_width_mm: u32 = otherwise(number(20..=220), "102"),
         /// Height of the label in millimeters.
@@ -181,8 +181,4 @@ fn public_key() -> impl Fn(&Place<'_>) -> Option<String> {
         let hexadecimal = text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit());
         hexadecimal.then(|| text.to_ascii_lowercase())
     })
-}
-
-fn dpi() -> impl Fn(&Place<'_>) -> Option<u32> {
-    understood("203, 300 or 600", |text| text.parse().ok().filter(|dpi| [203, 300, 600].contains(dpi)))
 }

@@ -160,7 +160,7 @@ section! {
     /// Serial numbers of handling labels (SSCC-18).
     pub struct SsccSettings {
         /// The GS1 company prefix.
-        company_prefix: String = understood("4 to 12 digits", company_prefix),
+        company_prefix: String = understood("4 to 12 digits in quotes such as \"4012345\"", company_prefix),
         /// The extension digit before the prefix.
         extension_digit: u8 = number(0..=9),
         /// Serials leased to a site at a time.
@@ -187,6 +187,13 @@ section! {
         interval: Duration = duration("1m", "7d"),
         /// Copies that are kept.
         kept: u32 = number(1..=1000),
+    }
+}
+
+impl SsccSettings {
+    /// How many serials there are: an SSCC's 18 digits less extension digit, prefix and check digit.
+    pub fn serials(&self) -> u64 {
+        10u64.pow(16 - self.company_prefix.len().min(16) as u32)
     }
 }
 
@@ -225,6 +232,11 @@ impl HubSettings {
         if self.sscc.block_low >= self.sscc.block_size {
             let low = entries.at("sscc").entries()?.at("block_low");
             fine = low.wrong("less than sscc.block_size");
+        }
+        if u64::from(self.sscc.block_size) > self.sscc.serials() {
+            let size = entries.at("sscc").entries()?.at("block_size");
+            fine = size
+                .wrong(&format!("at most the {} serials behind sscc.company_prefix", self.sscc.serials()));
         }
         fine
     }

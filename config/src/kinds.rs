@@ -68,23 +68,41 @@ pub(crate) fn is_name(text: &str) -> bool {
         && text.starts_with(|c: char| c.is_ascii_alphanumeric())
 }
 
+/// The whole number at a place, written or from the environment.
+fn integer(place: &Place<'_>) -> Option<i128> {
+    match place.node.map(|node| &node.value) {
+        Some(Value::Integer(number)) => Some(*number),
+        Some(Value::Words(text)) => text.trim().replace('_', "").parse().ok(),
+        _ => None,
+    }
+}
+
 /// A whole number within a range.
 pub(crate) fn number<T>(range: RangeInclusive<T>) -> impl Fn(&Place<'_>) -> Option<T>
 where
     T: TryFrom<i128> + PartialOrd + Display,
 {
     move |place| {
-        let found = match place.node.map(|node| &node.value) {
-            Some(Value::Integer(number)) => Some(*number),
-            Some(Value::Words(text)) => text.trim().replace('_', "").parse().ok(),
-            _ => None,
-        };
-        let within = found.and_then(|found| T::try_from(found).ok()).filter(|found| range.contains(found));
+        let within =
+            integer(place).and_then(|found| T::try_from(found).ok()).filter(|found| range.contains(found));
         let Some(value) = within else {
             return place.wrong(&format!("a whole number from {} to {}", range.start(), range.end()));
         };
         place.note(value.to_string());
         Some(value)
+    }
+}
+
+/// One of a few whole numbers.
+pub(crate) fn one_number_of(choices: &'static [u32]) -> impl Fn(&Place<'_>) -> Option<u32> {
+    move |place| {
+        let found = integer(place);
+        let Some(value) = choices.iter().find(|choice| Some(i128::from(**choice)) == found) else {
+            let choices: Vec<_> = choices.iter().map(u32::to_string).collect();
+            return place.wrong(&choices.join(", "));
+        };
+        place.note(value.to_string());
+        Some(*value)
     }
 }
 
@@ -108,7 +126,7 @@ pub(crate) fn duration(least: &'static str, most: &'static str) -> impl Fn(&Plac
         let bounds = parse_duration(least).zip(parse_duration(most));
         let fits = |found: &Duration| bounds.is_some_and(|(least, most)| (least..=most).contains(found));
         let Some(value) = words(place).and_then(parse_duration).filter(fits) else {
-            return place.wrong(&format!("a duration from \"{least}\" to \"{most}\", such as \"1h30m\""));
+            return place.wrong(&format!("a duration from \"{least}\" to \"{most}\""));
         };
         place.note(show_duration(value));
         Some(value)
@@ -172,8 +190,12 @@ pub(crate) fn database_url() -> impl Fn(&Place<'_>) -> Option<DatabaseUrl> {
                 place.note(url.to_string());
                 Some(url)
             }
-            // Whatever stands here may hold a password.
-            Some(None) => place.wrong_as("something else (hidden)".into(), allowed),
+            Some(None) => {
+                // Whatever stands behind the scheme may hold a password.
+                let scheme =
+                    words(place).and_then(|text| text.split_once("://")).map_or("", |(scheme, _)| scheme);
+                place.wrong_as(crate::tree::quoted(&format!("{scheme}://…")), allowed)
+            }
             None => place.wrong(allowed),
         }
     }
@@ -191,7 +213,7 @@ pub(crate) fn otherwise<T>(rule: impl Rule<T>, fallback: &'static str) -> impl F
             return rule.read(place);
         }
         let node = Node { value: Value::Words(fallback.into()), origin: crate::Origin::Default };
-        rule.read(&Place { ledger: place.ledger, key: place.key.clone(), node: Some(&node) })
+        rule.read(&Place { node: Some(&node), ..place.clone() })
     }
 }
 

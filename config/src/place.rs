@@ -45,6 +45,8 @@ pub struct Place<'a> {
     pub(crate) ledger: &'a Ledger,
     pub(crate) key: String,
     pub(crate) node: Option<&'a Node>,
+    /// Where the section around it was written: the place to mend when nothing stands here.
+    pub(crate) around: Origin,
 }
 
 /// Turns what stands at a place into a value; `None` when it has reported why not.
@@ -60,17 +62,17 @@ impl<T, F: Fn(&Place<'_>) -> Option<T>> Rule<T> for F {
 
 impl<'a> Place<'a> {
     pub(crate) fn root(ledger: &'a Ledger, node: &'a Node) -> Self {
-        Self { ledger, key: String::new(), node: Some(node) }
+        Self { ledger, key: String::new(), node: Some(node), around: Origin::Default }
     }
 
     fn below(&self, name: &str, node: Option<&'a Node>) -> Self {
         let key = if self.key.is_empty() { name.into() } else { format!("{}.{name}", self.key) };
-        Self { ledger: self.ledger, key, node }
+        Self { ledger: self.ledger, key, node, around: self.origin() }
     }
 
-    /// The origin of what stands here.
+    /// The origin of what stands here, or of the section that lacks it.
     pub(crate) fn origin(&self) -> Origin {
-        self.node.map_or(Origin::Default, |node| node.origin.clone())
+        self.node.map_or(&self.around, |node| &node.origin).clone()
     }
 
     /// Reports that what stands here is not allowed, or that nothing does.
@@ -135,6 +137,7 @@ impl<'a> Place<'a> {
             ledger: self.ledger,
             key: format!("{}[{index}]", self.key),
             node: Some(item),
+            around: self.origin(),
         };
         let read: Vec<_> = items.iter().enumerate().map(|item| rule.read(&place(item))).collect();
         read.into_iter().collect()

@@ -17,7 +17,7 @@ section! {
         listen: SocketAddr = listen(),
         /// The largest request body that is read.
         body_bytes_max: usize = number(16 * 1024..=64 * 1024 * 1024),
-        /// How long a client may take to send its headers.
+        /// How long a client may take to send its headers, and the longest pause within a body.
         header_timeout: Duration = duration("1s", "1m"),
         /// How long a request may take until its answer begins.
         request_timeout: Duration = duration("1s", "5m"),

@@ -181,3 +181,61 @@ pub fn show_duration(duration: Duration) -> String {
     }
     if text.is_empty() { "0s".into() } else { text }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn durations_are_written_from_the_largest_unit_down() {
+        let millis = |text| parse_duration(text).map(|duration| duration.as_millis());
+        for (text, expected) in
+            [("0s", 0), ("250ms", 250), ("90s", 90_000), ("1h30m", 5_400_000), ("7d", 604_800_000)]
+        {
+            assert_eq!(millis(text), Some(expected), "{text}");
+        }
+        for text in
+            ["", "5", "s", "5 s", "1m1h", "1h1h", "-1s", "1.5h", "1w", "1ms1s", "99999999999999999999s", "5S"]
+        {
+            assert_eq!(millis(text), None, "{text}");
+        }
+        assert_eq!(millis("213503982334601d"), None, "more milliseconds than fit");
+    }
+
+    #[test]
+    fn hosts_have_a_port() {
+        for text in ["hub:1883", "192.0.2.1:1", "[2001:db8::1]:65535", "a-b.example:80"] {
+            assert_eq!(text.parse::<HostPort>().map(|found| found.to_string()).as_deref(), Ok(text));
+        }
+        for text in
+            ["hub", "hub:", ":1883", "hub:0", "hub:65536", "mqtt://hub:1883", "a b:1", "::1:80", "[hub]:80"]
+        {
+            assert!(text.parse::<HostPort>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_database_url_shows_everything_but_its_password() {
+        for (text, shown) in [
+            ("sqlite:///srv/hub.db?mode=rwc", "sqlite:///srv/hub.db?mode=rwc"),
+            ("postgres://db/outpost", "postgres://db/outpost"),
+            ("postgres://me:p@ss@db:5432/outpost", "postgres://me:•••@db:5432/outpost"),
+            ("postgresql://db/outpost?password=pass", "postgresql://db/outpost?…"),
+        ] {
+            assert_eq!(DatabaseUrl::parse(text).unwrap().to_string(), shown);
+        }
+        for text in ["mysql://db/outpost", "sqlite://", "outpost.db", ""] {
+            assert_eq!(DatabaseUrl::parse(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_duration_is_read_as_it_is_shown(millis in any::<u32>()) {
+            let duration = Duration::from_millis(u64::from(millis));
+            prop_assert_eq!(parse_duration(&show_duration(duration)), Some(duration));
+        }
+    }
+}

@@ -42,6 +42,7 @@ fn handling_label_reprinted_in_millimeters_at_300_dpi() {
 #[test]
 fn pickup_bag() {
     let mut zpl = String::new();
+    let sscc = sscc18(3, "9521321", 42).unwrap();
     let label = BagLabel {
         site: "Rotterdam Centrum",
         order: "#1002",
@@ -50,10 +51,29 @@ fn pickup_bag() {
         bag: 1,
         bags: 1,
         keep_until: "Mon 30 Nov",
-        code: "395213210000000425",
+        code: sscc.as_str(),
         copy: 1,
     };
     assert_eq!(pickup_bag_label(&mut zpl, Media::FOUR_BY_SIX, &label), Ok(1));
+    insta::assert_snapshot!(zpl);
+}
+
+#[test]
+fn pickup_bag_reprinted_on_short_stock_with_a_code_of_the_sites_own() {
+    let mut zpl = String::new();
+    let media = Media { height: Length::mm(100), ..Media::MM_100_BY_150 };
+    let label = BagLabel {
+        site: "Rotterdam Centrum",
+        order: "#1002",
+        letters: "02",
+        location: "FRIDGE 2",
+        bag: 2,
+        bags: 0,
+        keep_until: "Mon 30 Nov",
+        code: "TOTE-0017",
+        copy: 3,
+    };
+    assert_eq!(pickup_bag_label(&mut zpl, media, &label), Ok(1));
     insta::assert_snapshot!(zpl);
 }
 

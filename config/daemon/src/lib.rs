@@ -7,6 +7,7 @@
 //! - [`Readiness`] and [`health::routes`] tell others how the daemon is.
 //! - [`watch_file`] notices a changed file or SIGHUP.
 //! - [`Clock`] is the one reader of clocks, [`mint_id`] the one way to make ids.
+//! - [`short_code`] computes codes both sides know without sending them.
 //! - [`assets`] serves the shared style sheet and other files of the program.
 
 pub mod assets;
@@ -18,6 +19,7 @@ mod logs;
 mod metrics;
 mod problem;
 mod server;
+pub mod short_code;
 mod supervisor;
 mod watch;
 

@@ -114,7 +114,6 @@ impl Problem {
             StatusCode::UNSUPPORTED_MEDIA_TYPE => {
                 ("unsupported_media_type", "The body is not of the media type that is read here.")
             }
-            StatusCode::REQUEST_TIMEOUT => ("body_timeout", "The body did not arrive in time."),
             status if status.is_server_error() => return Self::internal(text),
             _ => bad,
         };
@@ -138,6 +137,10 @@ impl IntoResponse for Problem {
 
 impl From<JsonRejection> for Problem {
     fn from(rejection: JsonRejection) -> Self {
+        // A body that did not arrive whole says nothing about its JSON.
+        if let JsonRejection::BytesRejection(rejection) = rejection {
+            return rejection.into();
+        }
         let bad = ("bad_json", "The body is not the JSON that is read here.");
         Self::from_rejection(rejection.status(), rejection.body_text(), bad)
     }
@@ -145,6 +148,9 @@ impl From<JsonRejection> for Problem {
 
 impl From<FormRejection> for Problem {
     fn from(rejection: FormRejection) -> Self {
+        if let FormRejection::BytesRejection(rejection) = rejection {
+            return rejection.into();
+        }
         let bad = ("bad_form", "The form is not the one that is read here.");
         Self::from_rejection(rejection.status(), rejection.body_text(), bad)
     }

@@ -24,9 +24,9 @@ use crate::problem::{Problem, no_such_method, no_such_page};
 pub struct ServerOptions {
     /// The address; port 0 takes any free port.
     pub listen: SocketAddr,
-    /// How long the headers may take.
+    /// How long the headers may take, and the longest pause within a body.
     pub header_timeout: Duration,
-    /// How long a request may take until its answer begins; also the longest pause within a body.
+    /// How long a request may take until its answer begins.
     pub request_timeout: Duration,
     /// The largest body an extractor reads.
     pub body_bytes_max: usize,
@@ -119,7 +119,7 @@ pub fn guarded(router: Router, options: &ServerOptions) -> Router {
         .layer(middleware::from_fn(without_panic))
         .layer(middleware::from_fn(measured))
         .layer(trace)
-        .layer(RequestBodyTimeoutLayer::new(options.request_timeout))
+        .layer(RequestBodyTimeoutLayer::new(options.header_timeout))
         .layer(DefaultBodyLimit::max(options.body_bytes_max))
 }
 

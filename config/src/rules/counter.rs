@@ -25,8 +25,6 @@ section! {
         hold_days: u32 = number(1..=60),
         /// Open hours an expired order stays aside before its goods go back to the shelf without contact.
         put_back_grace: Duration = duration("0s", "3d"),
-        /// Digits of the customer's short code.
-        code_digits: u32 = number(4..=10),
         /// Wrong codes before the customer must be identified otherwise.
         code_tries_max: u32 = number(1..=10),
     }

@@ -4,7 +4,7 @@ use core::fmt::Write;
 
 use super::{FULL_HEIGHT_MM, MARGIN, Place, Sheet, short};
 use crate::sscc::Sscc;
-use crate::zpl::{Align, LabelError, Media, SSCC_MODULES};
+use crate::zpl::{Align, Ink, LabelError, Media, SSCC_MODULES};
 
 /// What stands on a handling label.
 #[derive(Debug, Clone, Copy)]
@@ -40,19 +40,19 @@ pub fn handling_label<W: Write>(out: W, media: Media, label: &HandlingLabel<'_>)
     sheet.bar(Place::new(560, 40, 400, 62), 100, label.service)?;
     sheet.rule(160)?;
 
-    sheet.captioned(Place::new(MARGIN, 185, 620, 120), "ORDER", label.order)?;
+    sheet.captioned(Place::new(MARGIN, 185, 620, 135), "ORDER", label.order)?;
     let count = match label.containers {
         0 => short(format_args!("{}", label.container))?,
         of => short(format_args!("{} of {of}", label.container))?,
     };
     sheet.captioned(Place::new(680, 185, 280, 85).aligned(Align::Right), "CONTAINER", &count)?;
-    sheet.rule(360)?;
+    sheet.rule(350)?;
 
-    sheet.frame(MARGIN, 390, 460, 460)?;
-    sheet.line(Place::new(MARGIN + 20, 405, 420, 26), "SORT")?;
-    sheet.line(Place::new(MARGIN + 20, 500, 420, 280).aligned(Align::Center), label.sort)?;
-    sheet.captioned(Place::new(540, 395, 420, 70), "PICK BY", label.pick_by)?;
-    sheet.captioned(Place::new(540, 550, 420, 70), "PROMISED", label.promised)?;
+    sheet.frame(MARGIN, 380, 460, 470)?;
+    sheet.line(Place::new(MARGIN + 20, 398, 420, 26), "SORT")?;
+    sheet.middle(Place::new(MARGIN + 20, 430, 420, 330), 420, Ink::Black, label.sort)?;
+    sheet.captioned(Place::new(540, 385, 420, 70), "PICK BY", label.pick_by)?;
+    sheet.captioned(Place::new(540, 545, 420, 70), "PROMISED", label.promised)?;
     sheet.captioned(Place::new(540, 705, 420, 55), "CONTENTS", label.contents)?;
     sheet.rule(880)?;
 

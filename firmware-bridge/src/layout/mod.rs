@@ -24,6 +24,9 @@ const MARGIN: u32 = 40;
 /// Smallest print on our labels, in tenths of a millimeter.
 const SMALLEST: u32 = 22;
 
+/// Height of the scalable font's capitals in percent of its size; they stand at the top of their field.
+const CAPITALS_PERCENT: u32 = 75;
+
 /// A label with a ruler in tenths of a millimeter.
 struct Sheet<W> {
     label: Label<W>,
@@ -99,18 +102,21 @@ impl<W: Write> Sheet<W> {
         self.line(Place { y: place.y + 34, ..place }, value)
     }
 
+    /// One line of text in the middle of a height, as far as its capitals go.
+    fn middle(&mut self, place: Place, height: u32, ink: Ink, text: &str) -> Result<(), LabelError> {
+        let mut place = self.text_box(place.aligned(Align::Center), 1, ink);
+        let (size, _) = place.fit(text.chars().count());
+        let capitals = size * CAPITALS_PERCENT / 100;
+        place.at.y += self.dots(height).saturating_sub(capitals) / 2;
+        self.label.text(place, text)
+    }
+
     /// White text on a black bar.
     fn bar(&mut self, place: Place, height: u32, text: &str) -> Result<(), LabelError> {
         let (width, high) = (self.dots(place.width), self.dots(height));
         self.label.rectangle(self.spot(place.x, place.y), width, high, high)?;
-        let inner = Place {
-            x: place.x + 15,
-            width: place.width - 30,
-            y: place.y + (height - place.size) / 2 + place.size / 12,
-            ..place
-        };
-        let inner = self.text_box(inner.aligned(Align::Center), 1, Ink::Reverse);
-        self.label.text(inner, text)
+        let inner = Place { x: place.x + 15, width: place.width - 30, ..place };
+        self.middle(inner, height, Ink::Reverse, text)
     }
 
     fn rule(&mut self, y: u32) -> Result<(), LabelError> {

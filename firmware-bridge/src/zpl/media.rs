@@ -24,6 +24,11 @@ impl Length {
         Self { micrometers: inches * 25_400 }
     }
 
+    /// How many whole tenths of a millimeter are in it.
+    pub const fn whole_tenths_mm(self) -> u32 {
+        self.micrometers / 100
+    }
+
     /// The nearest number of dots.
     pub const fn dots(self, density: Density) -> u32 {
         let scaled = self.micrometers as u64 * density.dpi() as u64 + MICROMETERS_PER_INCH / 2;

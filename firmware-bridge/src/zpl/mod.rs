@@ -134,7 +134,7 @@ const CUT_MARK: &str = "...";
 
 impl TextBox {
     /// The size the text gets, and how many of its characters are shown.
-    fn fit(&self, characters: usize) -> (u32, usize) {
+    pub(crate) fn fit(&self, characters: usize) -> (u32, usize) {
         let capacity =
             |size: u32| (self.width * 100 / (size.max(1) * LETTER_WIDTH_PERCENT) * self.lines) as usize;
         // Lines break between words, which wastes some of each line but the last.
@@ -174,7 +174,7 @@ impl<W: Write> Label<W> {
         Ok(self.out)
     }
 
-    /// Text in a box. Characters that a label cannot show, such as control characters, become spaces.
+    /// Text in a box, for people: control characters become spaces, and a backslash becomes a slash.
     pub fn text(&mut self, place: TextBox, text: &str) -> Result<(), LabelError> {
         let characters = text.chars().count();
         if characters == 0 {
@@ -195,8 +195,8 @@ impl<W: Write> Label<W> {
         let cut = if shown < characters { CUT_MARK } else { "" };
         for character in text.chars().take(shown).chain(cut.chars()) {
             match character {
-                // A backslash begins a line break in a text block, and two of them are one.
-                '\\' => self.out.write_str("_5C_5C")?,
+                // A backslash begins a line break in a text block, and printers disagree on how to say it itself.
+                '\\' => self.out.write_char('/')?,
                 _ if character.is_control() => self.out.write_char(' ')?,
                 _ => write_escaped(&mut self.out, core::iter::once(character))?,
             }

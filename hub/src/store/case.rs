@@ -1,0 +1,157 @@
+//! Cases: a row is its key, the columns that queries need, and the folded state.
+
+use std::collections::BTreeMap;
+
+use outpost_model::fulfillment::{End, Fulfillment, Milestone};
+use outpost_model::id::{CaseId, OrderId, SiteId};
+use outpost_model::time::UtcMillis;
+use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
+
+use super::many::{self, Cell};
+use super::{column, json, signed, to_json, unsigned};
+use crate::error::HubError;
+
+const TABLE: &str = "cases";
+
+/// A case and where its header stands in the stream to its site.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// The folded state.
+    pub state: Fulfillment,
+    /// The position of its founding change: authority covers it from there.
+    pub position: u64,
+    /// When it last changed here.
+    pub updated_at: UtcMillis,
+}
+
+/// A milestone's name in columns and interfaces.
+pub fn milestone_name(milestone: Milestone) -> &'static str {
+    match milestone {
+        Milestone::Offered => "offered",
+        Milestone::Accepted => "accepted",
+        Milestone::Picking => "picking",
+        Milestone::Picked => "picked",
+        Milestone::Packed => "packed",
+        Milestone::Labeled => "labeled",
+        Milestone::Staged => "staged",
+        Milestone::Ready => "ready",
+        Milestone::HandedOver => "handed_over",
+        Milestone::Closed => "closed",
+    }
+}
+
+/// The name of how a case ended.
+pub fn end_name(end: &End) -> &'static str {
+    match end {
+        End::Rejected(_) => "rejected",
+        End::Released(_) => "released",
+        End::Revoked(_) => "revoked",
+        End::Cancelled => "cancelled",
+        End::Expired => "expired",
+    }
+}
+
+/// Writes cases, new or changed.
+pub async fn put(db: &mut AnyConnection, cases: Vec<Row>) -> Result<(), HubError> {
+    let mut rows = Vec::with_capacity(cases.len());
+    for Row { state, position, updated_at } in cases {
+        let header = &state.header;
+        let units: u64 = header.lines.iter().map(|line| u64::from(line.qty.get())).sum();
+        rows.push([
+            Cell::Text(header.case.to_string()),
+            Cell::Text(header.order.to_string()),
+            header.site.as_str().into(),
+            header.service.as_str().into(),
+            Cell::Int(i64::from(header.generation)),
+            milestone_name(state.milestone()).into(),
+            state.ended().map(|end| end_name(&end).to_owned()).into(),
+            Cell::Int(i64::from(!state.is_closed())),
+            signed(units).into(),
+            header.promise.pick_by.0.into(),
+            header.promise.promised_at.0.into(),
+            signed(position).into(),
+            header.offered_at.0.into(),
+            updated_at.0.into(),
+            to_json(&state)?.into(),
+        ]);
+    }
+    many::insert(
+        db,
+        "INSERT INTO cases (id, order_id, site, service, generation, milestone, ended, live, units, pick_by,
+                            promised_at, position, offered_at, updated_at, state)",
+        "ON CONFLICT (id) DO UPDATE SET milestone = excluded.milestone, ended = excluded.ended,
+             live = excluded.live, updated_at = excluded.updated_at, state = excluded.state",
+        rows,
+    )
+    .await?;
+    Ok(())
+}
+
+/// One case.
+pub async fn get(db: &mut AnyConnection, case: CaseId) -> Result<Option<Row>, HubError> {
+    Ok(some(db, &[case]).await?.remove(&case))
+}
+
+/// Several cases; those that do not exist are missing from the answer.
+pub async fn some(db: &mut AnyConnection, cases: &[CaseId]) -> Result<BTreeMap<CaseId, Row>, HubError> {
+    let keys: Vec<String> = cases.iter().map(ToString::to_string).collect();
+    let rows = many::select(db, "SELECT state, position, updated_at FROM cases WHERE id IN", "", None, &keys)
+        .await?;
+    rows.iter().map(|row| read(row).map(|row| (row.state.header.case, row))).collect()
+}
+
+/// The cases of an order, in the order they were offered.
+pub async fn of_order(db: &mut AnyConnection, order: OrderId) -> Result<Vec<Row>, HubError> {
+    let rows = sqlx::query(
+        "SELECT state, position, updated_at FROM cases WHERE order_id = $1 ORDER BY generation, offered_at, id",
+    )
+    .bind(order.to_string())
+    .fetch_all(db)
+    .await?;
+    rows.iter().map(read).collect()
+}
+
+/// How much work each site has: open cases, their units, and cases offered since an instant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Cases that are not closed.
+    pub cases: u32,
+    /// Their units.
+    pub units: u32,
+    /// Cases offered since the instant asked for, open or not.
+    pub offered: u32,
+}
+
+/// The work of all sites.
+pub async fn loads(db: &mut AnyConnection, since: UtcMillis) -> Result<BTreeMap<SiteId, Load>, HubError> {
+    let rows = sqlx::query(
+        "SELECT site, CAST(SUM(live) AS BIGINT) AS cases, CAST(SUM(live * units) AS BIGINT) AS units,
+                CAST(SUM(CASE WHEN offered_at >= $1 THEN 1 ELSE 0 END) AS BIGINT) AS offered
+         FROM cases WHERE live = 1 OR offered_at >= $1 GROUP BY site",
+    )
+    .bind(since.0)
+    .fetch_all(db)
+    .await?;
+    let number = |row: &AnyRow, name| -> Result<u32, HubError> {
+        Ok(u32::try_from(unsigned(row, TABLE, name)?).unwrap_or(u32::MAX))
+    };
+    rows.iter()
+        .map(|row| {
+            let load = Load {
+                cases: number(row, "cases")?,
+                units: number(row, "units")?,
+                offered: number(row, "offered")?,
+            };
+            Ok((super::parsed(row, TABLE, "site")?, load))
+        })
+        .collect()
+}
+
+fn read(row: &AnyRow) -> Result<Row, HubError> {
+    Ok(Row {
+        state: json(row, TABLE, "state")?,
+        position: unsigned(row, TABLE, "position")?,
+        updated_at: UtcMillis(column(row, TABLE, "updated_at")?),
+    })
+}

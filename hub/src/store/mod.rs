@@ -1,0 +1,173 @@
+//! The hub's database: SQLite by default, PostgreSQL by its URL. One SQL text for both.
+//!
+//! Each module is one aggregate: its rows and the statements that touch them. Functions that write take the
+//! connection of a running transaction; screens read through [`query`].
+
+pub mod case;
+pub mod counter;
+pub mod exception;
+pub mod line;
+pub mod many;
+mod migrate;
+pub mod order;
+pub mod query;
+pub mod site;
+pub mod stream;
+
+use std::time::Duration;
+
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions, AnyRow};
+use sqlx::{AnyConnection, AnyPool, ConnectOptions, Executor, Row};
+
+use crate::error::HubError;
+
+/// Which database it is. Only the runner of migrations, the way a transaction begins and the number of writers
+/// depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// One file, one writer.
+    Sqlite,
+    /// A server, several writers.
+    Postgres,
+}
+
+/// The database, open: connections for screens and connections for the writers, so that no crowd of readers can
+/// keep a writer waiting.
+#[derive(Debug, Clone)]
+pub struct Store {
+    dialect: Dialect,
+    read: AnyPool,
+    write: AnyPool,
+}
+
+impl Store {
+    /// Opens the database and brings its tables up to date.
+    pub async fn open(url: &str, connections_max: u32) -> Result<Self, HubError> {
+        sqlx::any::install_default_drivers();
+        let dialect = match url.split_once(':').map(|(scheme, _)| scheme) {
+            Some("sqlite") => Dialect::Sqlite,
+            Some("postgres" | "postgresql") => Dialect::Postgres,
+            _ => return Err(HubError::Migration("the URL must begin with sqlite: or postgres:".to_owned())),
+        };
+        let options: AnyConnectOptions = url
+            .parse::<AnyConnectOptions>()?
+            .log_slow_statements(log::LevelFilter::Warn, Duration::from_secs(2));
+        let pool = |connections: u32| {
+            AnyPoolOptions::new()
+                .max_connections(connections.max(1))
+                .acquire_timeout(Duration::from_secs(10))
+                .test_before_acquire(dialect == Dialect::Postgres)
+                .after_connect(move |connection, _| Box::pin(prepare(dialect, connection)))
+                .connect_with(options.clone())
+        };
+        let write = pool(dialect.writers()).await?;
+        migrate::run(&write, dialect).await?;
+        let read = pool(connections_max.saturating_sub(dialect.writers())).await?;
+        Ok(Self { dialect, read, write })
+    }
+
+    /// Which database it is.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// Connections for screens and for replication's reading.
+    pub fn read(&self) -> &AnyPool {
+        &self.read
+    }
+
+    /// Connections for the writers.
+    pub(crate) fn write(&self) -> &AnyPool {
+        &self.write
+    }
+
+    /// Closes all connections.
+    pub async fn close(&self) {
+        self.read.close().await;
+        self.write.close().await;
+    }
+}
+
+impl Dialect {
+    /// Transactions that may write at the same time.
+    pub fn writers(self) -> u32 {
+        match self {
+            Self::Sqlite => 1,
+            Self::Postgres => 4,
+        }
+    }
+
+    /// How a writing transaction begins. SQLite takes its lock at once: a lock taken later can fail half way.
+    pub fn begin(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN IMMEDIATE",
+            Self::Postgres => "BEGIN",
+        }
+    }
+}
+
+async fn prepare(dialect: Dialect, connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+    match dialect {
+        Dialect::Sqlite => {
+            // FULL: an answered commit survives power loss. The cache is 16 MiB a connection.
+            for pragma in [
+                "PRAGMA busy_timeout = 5000",
+                "PRAGMA journal_mode = WAL",
+                "PRAGMA synchronous = FULL",
+                "PRAGMA cache_size = -16384",
+                "PRAGMA wal_autocheckpoint = 4000",
+            ] {
+                connection.execute(pragma).await?;
+            }
+        }
+        Dialect::Postgres => {
+            connection.execute("SET lock_timeout = '10s'").await?;
+            connection.execute("SET synchronous_commit = on").await?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads a column, telling table and column when it is not of its type.
+pub(crate) fn column<'r, T>(row: &'r AnyRow, table: &'static str, name: &'static str) -> Result<T, HubError>
+where
+    T: sqlx::Decode<'r, sqlx::Any> + sqlx::Type<sqlx::Any>,
+{
+    row.try_get(name).map_err(|error| HubError::corrupt(table, name, error))
+}
+
+/// Reads a text column as a typed value.
+pub(crate) fn parsed<T>(row: &AnyRow, table: &'static str, name: &'static str) -> Result<T, HubError>
+where
+    T: std::str::FromStr,
+    T::Err: std::fmt::Display,
+{
+    let text: &str = column(row, table, name)?;
+    text.parse().map_err(|error| HubError::corrupt(table, name, error))
+}
+
+/// Reads a text column as JSON.
+pub(crate) fn json<T>(row: &AnyRow, table: &'static str, name: &'static str) -> Result<T, HubError>
+where
+    T: serde::de::DeserializeOwned,
+{
+    let text: &str = column(row, table, name)?;
+    serde_json::from_str(text).map_err(|error| HubError::corrupt(table, name, error))
+}
+
+/// Writes plain data as JSON text.
+pub(crate) fn to_json<T: serde::Serialize>(value: &T) -> Result<String, HubError> {
+    serde_json::to_string(value)
+        .map_err(|error| HubError::Invariant(format!("plain data without JSON: {error}")))
+}
+
+/// Reads an integer column as an unsigned number.
+pub(crate) fn unsigned(row: &AnyRow, table: &'static str, name: &'static str) -> Result<u64, HubError> {
+    let value: i64 = column(row, table, name)?;
+    u64::try_from(value).map_err(|error| HubError::corrupt(table, name, error))
+}
+
+/// A number as a database column; positions and quantities stay far below the limit.
+pub(crate) fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}

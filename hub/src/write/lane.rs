@@ -1,0 +1,127 @@
+//! One lane of the commit queue.
+
+use outpost_sync::Incarnation;
+use sqlx::{Any, Transaction};
+use tokio::sync::mpsc;
+
+use super::{Job, Unit};
+use crate::clock::{self, Ids};
+use crate::error::HubError;
+use crate::store::{Dialect, Store};
+use crate::wake::Wakers;
+
+/// The most use cases in one transaction: bounds the work that one failure repeats.
+const GROUP_MAX: usize = 128;
+/// Attempts of a use case alone, when it failed for a reason that may pass.
+const ATTEMPTS_MAX: u32 = 5;
+
+/// A lane: takes what has queued since its last commit as one group. Run it as a task until its queue is closed.
+pub struct Lane {
+    number: u32,
+    store: Store,
+    actor: Incarnation,
+    wakers: Wakers,
+    queue: mpsc::Receiver<Box<dyn Job>>,
+    ids: Ids,
+}
+
+impl Lane {
+    pub(super) fn new(
+        number: u32,
+        store: Store,
+        actor: Incarnation,
+        wakers: Wakers,
+        queue: mpsc::Receiver<Box<dyn Job>>,
+    ) -> Self {
+        Self { number, store, actor, wakers, queue, ids: Ids::new(clock::now()) }
+    }
+
+    /// Works until every writer is gone, or until a commit's fate is unknown on a database where only a new start
+    /// can find out.
+    pub async fn run(mut self) -> Result<(), HubError> {
+        let mut group = Vec::with_capacity(GROUP_MAX);
+        while self.queue.recv_many(&mut group, GROUP_MAX).await > 0 {
+            metrics::histogram!("hub_commit_group_size").record(group.len() as f64);
+            self.commit(&mut group).await?;
+        }
+        Ok(())
+    }
+
+    async fn commit(&mut self, group: &mut Vec<Box<dyn Job>>) -> Result<(), HubError> {
+        let fate = match group.as_mut_slice() {
+            [job] => self.alone(job).await,
+            jobs => self.together(jobs).await,
+        };
+        match fate {
+            Ok(()) => {
+                group.drain(..).for_each(|job| job.answer(Ok(())));
+                Ok(())
+            }
+            Err(HubError::FateUnknown(reason)) => self.unknown(group, reason),
+            Err(error) if group.len() == 1 => {
+                tracing::error!(%error, "a use case failed");
+                group.drain(..).for_each(|job| job.answer(Err(HubError::Failed(error.to_string()))));
+                Ok(())
+            }
+            Err(error) => {
+                tracing::warn!(%error, jobs = group.len(), "a group was rolled back; its use cases run alone");
+                for job in std::mem::take(group) {
+                    Box::pin(self.commit(&mut vec![job])).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Nobody is told that it happened. SQLite is one file of this process: only a new start finds out what is in
+    /// it. PostgreSQL decides by itself, and whoever asks again finds out.
+    fn unknown(&self, group: &mut Vec<Box<dyn Job>>, reason: String) -> Result<(), HubError> {
+        group.drain(..).for_each(|job| job.answer(Err(HubError::FateUnknown(reason.clone()))));
+        match self.store.dialect() {
+            Dialect::Sqlite => Err(HubError::FateUnknown(reason)),
+            Dialect::Postgres => Ok(()),
+        }
+    }
+
+    async fn together(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), HubError> {
+        let mut unit = self.unit().await?;
+        for job in jobs {
+            job.attempt(&mut unit).await?;
+        }
+        self.close(unit).await
+    }
+
+    async fn alone(&mut self, job: &mut Box<dyn Job>) -> Result<(), HubError> {
+        let mut attempt = 1;
+        loop {
+            match self.once(job).await {
+                Err(error) if error.is_transient() && attempt < ATTEMPTS_MAX => {
+                    tracing::warn!(%error, attempt, "a use case is tried again");
+                    tokio::time::sleep(std::time::Duration::from_millis(20 << attempt)).await;
+                    attempt += 1;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn once(&mut self, job: &mut Box<dyn Job>) -> Result<(), HubError> {
+        let mut unit = self.unit().await?;
+        job.attempt(&mut unit).await?;
+        self.close(unit).await
+    }
+
+    async fn unit(&mut self) -> Result<Unit, HubError> {
+        let tx: Transaction<'static, Any> =
+            self.store.write().begin_with(self.store.dialect().begin()).await?;
+        let now = clock::now();
+        self.ids.set_now(now);
+        Ok(Unit::new(tx, self.number, now, self.ids.fork(), self.actor))
+    }
+
+    async fn close(&mut self, unit: Unit) -> Result<(), HubError> {
+        let wakes = unit.commit().await?;
+        self.wakers.wake(&wakes);
+        Ok(())
+    }
+}

@@ -1,0 +1,122 @@
+//! What a use case may do: a transaction, the time, ids, and what to say once it is committed.
+
+use std::collections::BTreeMap;
+
+use outpost_model::id::SiteId;
+use outpost_model::time::UtcMillis;
+use outpost_sync::Incarnation;
+use sqlx::{Any, AnyConnection, Transaction};
+
+use crate::clock::Ids;
+use crate::error::HubError;
+use crate::store::stream::{self, Head};
+use crate::store::{counter, exception};
+use crate::wake::{News, Wakes};
+
+/// A unit of work: one transaction, in which one or several use cases run.
+pub struct Unit {
+    tx: Transaction<'static, Any>,
+    lane: u32,
+    now: UtcMillis,
+    ids: Ids,
+    actor: Incarnation,
+    /// Streams whose rows are locked by this transaction, with what was appended to them.
+    streams: BTreeMap<SiteId, Head>,
+    counts: BTreeMap<&'static str, i64>,
+    /// What the workers and screens are told after the commit.
+    pub wakes: Wakes,
+}
+
+impl Unit {
+    pub(super) fn new(
+        tx: Transaction<'static, Any>,
+        lane: u32,
+        now: UtcMillis,
+        ids: Ids,
+        actor: Incarnation,
+    ) -> Self {
+        Self {
+            tx,
+            lane,
+            now,
+            ids,
+            actor,
+            streams: BTreeMap::new(),
+            counts: BTreeMap::new(),
+            wakes: Wakes::default(),
+        }
+    }
+
+    /// The connection in its transaction.
+    pub fn db(&mut self) -> &mut AnyConnection {
+        &mut self.tx
+    }
+
+    /// The time of this unit.
+    pub fn now(&self) -> UtcMillis {
+        self.now
+    }
+
+    /// The source of ids.
+    pub fn ids(&mut self) -> &mut Ids {
+        &mut self.ids
+    }
+
+    /// Who writes into documents: the hub in its present life.
+    pub fn actor(&self) -> Incarnation {
+        self.actor
+    }
+
+    /// Counts something for the statistics.
+    pub fn count(&mut self, name: &'static str, by: i64) {
+        *self.counts.entry(name).or_insert(0) += by;
+    }
+
+    /// Raises an exception once; `true` when it was not there before.
+    pub async fn raise(&mut self, exception: exception::New<'_>) -> Result<bool, HubError> {
+        let id = self.ids.uuid();
+        let now = self.now;
+        let fresh = exception::raise(self.db(), id, now, exception).await?;
+        if fresh {
+            self.wakes.news.insert(News::Exceptions);
+        }
+        Ok(fresh)
+    }
+
+    /// The head of a site's stream, locked to the end of the transaction. Nothing when the site has never enrolled.
+    pub async fn stream(&mut self, site: &SiteId) -> Result<Option<&mut Head>, HubError> {
+        if !self.streams.contains_key(site) {
+            let Some(head) = stream::lock(&mut self.tx, site).await? else { return Ok(None) };
+            self.streams.insert(site.clone(), head);
+        }
+        self.wakes.streams.insert(site.clone());
+        Ok(self.streams.get_mut(site))
+    }
+
+    /// Writes what was gathered and commits.
+    pub(super) async fn commit(mut self) -> Result<Wakes, HubError> {
+        for (site, head) in &self.streams {
+            stream::save(&mut self.tx, site, head).await?;
+        }
+        for (name, by) in &self.counts {
+            counter::add(&mut self.tx, name, self.lane, *by).await?;
+        }
+        match self.tx.commit().await {
+            Ok(()) => Ok(self.wakes),
+            // The database answered: it has not committed. PostgreSQL says so with its codes; SQLite when it is busy.
+            Err(sqlx::Error::Database(error)) if is_definite(error.code().as_deref()) => {
+                Err(HubError::Database(sqlx::Error::Database(error)))
+            }
+            Err(error) => Err(HubError::FateUnknown(error.to_string())),
+        }
+    }
+}
+
+fn is_definite(code: Option<&str>) -> bool {
+    match code {
+        Some("5" | "517") => true,
+        // The five characters of a SQLSTATE; classes 08 and 57 mean that the server went away meanwhile.
+        Some(code) => code.len() == 5 && !code.starts_with("08") && !code.starts_with("57"),
+        None => false,
+    }
+}
