@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use outpost_firmware_bridge::layout::*;
-use outpost_firmware_bridge::sscc::sscc18;
+use outpost_firmware_bridge::sscc::Sscc;
 use outpost_firmware_bridge::zpl::*;
 use proptest::prelude::*;
 
@@ -18,7 +18,7 @@ fn sample() -> HandlingLabel<'static> {
         service: "SHIP STANDARD",
         container: 1,
         containers: 2,
-        sscc: sscc18(3, "9521321", 42).unwrap(),
+        sscc: Sscc::parse("395213210000000422").unwrap(),
         pick_by: "Mon 14:30",
         promised: "Mon 16:00",
         sort: "B7",
@@ -42,7 +42,7 @@ fn handling_label_reprinted_in_millimeters_at_300_dpi() {
 #[test]
 fn pickup_bag() {
     let mut zpl = String::new();
-    let sscc = sscc18(3, "9521321", 42).unwrap();
+    let sscc = Sscc::parse("395213210000000422").unwrap();
     let label = BagLabel {
         site: "Rotterdam Centrum",
         order: "#1002",

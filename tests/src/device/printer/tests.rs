@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use outpost_firmware_bridge::layout::{HandlingLabel, handling_label};
-use outpost_firmware_bridge::sscc::sscc18;
+use outpost_firmware_bridge::sscc::Sscc;
 use outpost_firmware_bridge::zpl::Media;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -14,6 +14,11 @@ use super::*;
 const SOON: Duration = Duration::from_secs(5);
 const SILENCE: Duration = Duration::from_millis(150);
 
+fn sscc(serial: u64) -> Sscc {
+    let issued = outpost_model::barcode::Sscc::new(3, "9521321", serial).unwrap();
+    Sscc::parse(&issued.to_string()).unwrap()
+}
+
 fn label(serial: u64, copy: u32) -> String {
     let label = HandlingLabel {
         site: "Store ^XZ~HS one",
@@ -21,7 +26,7 @@ fn label(serial: u64, copy: u32) -> String {
         service: "PICKUP",
         container: 1,
         containers: 1,
-        sscc: sscc18(3, "9521321", serial).unwrap(),
+        sscc: sscc(serial),
         pick_by: "14:30",
         promised: "16:00",
         sort: "A1",
@@ -58,7 +63,7 @@ async fn it_prints_what_it_gets_and_keeps_what_stands_on_it() {
     let _line = send(&printer, &zpl).await;
     assert!(printer.wait_for_labels(1, SOON).await);
     let printed = printer.printed().remove(0);
-    assert_eq!(printed.sscc(), Some(sscc18(3, "9521321", 7).unwrap().as_str()));
+    assert_eq!(printed.sscc(), Some(sscc(7).as_str()));
     assert_eq!(printed.bytes, zpl.trim_end().as_bytes());
     assert!(printed.texts().any(|text| text == "Store ^XZ~HS one"));
     assert_eq!(printed.connection, 1);
@@ -131,7 +136,7 @@ async fn what_comes_out_twice_is_counted_and_a_marked_copy_is_not() {
     let printer = VirtualPrinter::start().unwrap();
     let _line = send(&printer, &[label(1, 1), label(1, 2), label(2, 1), label(1, 1)].concat()).await;
     assert!(printer.wait_for_labels(4, SOON).await);
-    let sscc = sscc18(3, "9521321", 1).unwrap();
+    let sscc = sscc(1);
     assert_eq!(printer.duplicates().into_iter().collect::<Vec<_>>(), [(format!("{sscc} copy 1"), 2)]);
     let _line = send(&printer, &label(9, 1).replace("^PQ1", "^PQ3")).await;
     assert!(printer.wait_for_labels(7, SOON).await);
