@@ -86,8 +86,7 @@ impl Node {
 
     /// Lets every table under `section` start as a copy of the entry called `base`.
     pub fn inherit(&mut self, section: &str, base: &str) {
-        let Value::Table(root) = &mut self.value else { return };
-        let Some(Node { value: Value::Table(entries), .. }) = root.get_mut(section) else { return };
+        let Some(entries) = self.section_mut(section) else { return };
         let Some(first) = entries.get(base).cloned() else { return };
         for (name, node) in entries.iter_mut() {
             if name != base && matches!(node.value, Value::Table(_)) {
@@ -95,6 +94,21 @@ impl Node {
                 node.origin = own.origin.clone();
                 node.overlay(own);
             }
+        }
+    }
+
+    /// Lets the tables under `inner` of every entry of `section` start as a copy of their `base`.
+    pub fn inherit_within(&mut self, section: &str, inner: &str, base: &str) {
+        for entry in self.section_mut(section).into_iter().flat_map(BTreeMap::values_mut) {
+            entry.inherit(inner, base);
+        }
+    }
+
+    fn section_mut(&mut self, name: &str) -> Option<&mut BTreeMap<String, Node>> {
+        let Value::Table(entries) = &mut self.value else { return None };
+        match &mut entries.get_mut(name)?.value {
+            Value::Table(section) => Some(section),
+            _ => None,
         }
     }
 

@@ -136,6 +136,12 @@ pub struct PerService<T> {
 }
 
 impl<T> PerService<T> {
+    /// The value a function gives for each service.
+    pub fn each(value: impl Fn(Service) -> T) -> Self {
+        let [pickup, ship, ship_to_store] = [Service::Pickup, Service::Ship, Service::ShipToStore].map(value);
+        Self { pickup, ship, ship_to_store }
+    }
+
     /// The value for one service.
     pub fn get(&self, service: Service) -> &T {
         match service {

@@ -1,51 +1,68 @@
-//! Calendars: when a site is open for each service, how fast it prepares, and when carriers collect.
+//! Calendars: when a site is open for each service, how fast it works, and when carriers collect. Written for
+//! people (one entry for a day that differs), resolved into what `model::promise` asks for.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::time::Duration;
 
 use jiff::civil::{Date, Weekday};
+use outpost_model::calendar::{Cutoffs, Hours, Rhythm, Span, TimeOfDay, Week};
 use outpost_model::header::Service;
+use outpost_model::promise::PromiseRules;
 
-use crate::kinds::{duration, keyed, list, named, number, one_of, optional, per_service, understood};
+use crate::kinds::{keyed, list, number, one_of, optional, per_service, understood};
 use crate::place::{Place, Rule, section};
+use crate::rules::family::{Family, family};
 use crate::rules::routing::without_repeats;
 use crate::values::PerService;
 
-section! {
-    /// The calendar of one or more sites, in each site's own time zone. Entries start as a copy of
-    /// `calendars.standard`.
-    pub struct Calendar {
-        /// When the site works for each service.
-        open: PerService<OpeningHours> = per_service(OpeningHours::read),
-        /// Days that differ: the hours of each service named, in place of the weekday's.
-        exceptions: BTreeMap<Date, DayException> = exceptions(),
-        /// From the beginning of work to ready, without waiting.
-        preparation: PerService<Duration> = per_service(duration("0s", "3d")),
-        /// Who works off the queue.
-        staffing: Staffing = Staffing::read,
-        /// Carriers' collections by the carrier's name.
-        collections: BTreeMap<String, Collection> = named(Collection::read),
-    }
+/// The calendar of one or more sites, in each site's own time zone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Calendar {
+    /// When the site works for each service.
+    pub hours: PerService<Hours>,
+    /// How long work takes for each service.
+    pub promise: PerService<PromiseRules>,
+    /// People at work where the site has not said otherwise today.
+    pub staffed: u32,
+    /// Carriers' cut-offs by the carrier's name.
+    pub collections: Family<Cutoffs>,
 }
 
 section! {
+    /// A calendar as written. Entries start as a copy of `calendars.standard`.
+    pub struct WrittenCalendar {
+        /// Hours by weekday.
+        open: PerService<WeeklyHours> = per_service(WeeklyHours::read),
+        /// Days that differ.
+        exceptions: BTreeMap<Date, DayException> = exceptions(),
+        /// How long work takes.
+        work: PerService<Work> = per_service(Work::read),
+        /// People at work.
+        staffed: u32 = number(1..=500),
+        /// Carriers' collections by the carrier's name.
+        collections: Family<Cutoffs> = family(DEFAULT_CARRIER, collection),
+    }
+}
+
+/// The collection of carriers that have no own entry.
+pub const DEFAULT_CARRIER: &str = "default";
+
+section! {
     /// Hours by weekday; an empty list is a closed day.
-    pub struct OpeningHours {
+    pub struct WeeklyHours {
         /// Monday.
-        monday: Vec<OpenSpan> = spans(),
+        monday: Vec<Span> = spans(),
         /// Tuesday.
-        tuesday: Vec<OpenSpan> = spans(),
+        tuesday: Vec<Span> = spans(),
         /// Wednesday.
-        wednesday: Vec<OpenSpan> = spans(),
+        wednesday: Vec<Span> = spans(),
         /// Thursday.
-        thursday: Vec<OpenSpan> = spans(),
+        thursday: Vec<Span> = spans(),
         /// Friday.
-        friday: Vec<OpenSpan> = spans(),
+        friday: Vec<Span> = spans(),
         /// Saturday.
-        saturday: Vec<OpenSpan> = spans(),
+        saturday: Vec<Span> = spans(),
         /// Sunday.
-        sunday: Vec<OpenSpan> = spans(),
+        sunday: Vec<Span> = spans(),
     }
 }
 
@@ -53,80 +70,37 @@ section! {
     /// A day that differs; a service that is not named keeps its weekday's hours.
     pub struct DayException {
         /// Hours for pickup.
-        pickup: Option<Vec<OpenSpan>> = optional(spans()),
+        pickup: Option<Vec<Span>> = optional(spans()),
         /// Hours for ship.
-        ship: Option<Vec<OpenSpan>> = optional(spans()),
+        ship: Option<Vec<Span>> = optional(spans()),
         /// Hours for ship to store.
-        ship_to_store: Option<Vec<OpenSpan>> = optional(spans()),
+        ship_to_store: Option<Vec<Span>> = optional(spans()),
     }
 }
 
 section! {
-    /// Who works off the queue.
-    pub struct Staffing {
-        /// People on orders where the site has not said otherwise today.
-        people: u32 = number(1..=500),
-        /// Orders one person prepares in an hour.
-        orders_per_person_hour: u32 = number(1..=500),
+    /// How long work takes.
+    pub struct Work {
+        /// From the order's arrival to its first pick, in open time.
+        preparation_minutes: u32 = number(0..=4320),
+        /// From the last pick to packed and staged, in open time.
+        packing_minutes: u32 = number(0..=1440),
+        /// Units one person picks in an hour.
+        units_per_hour: u32 = number(1..=5000),
+        /// Promised times are rounded up to a multiple of this.
+        round_to_minutes: u32 = number(0..=240),
     }
 }
 
 section! {
     /// The collections of one carrier.
     pub struct Collection {
-        /// Orders ready by this time of day go with the day's collection.
-        cutoff: MinuteOfDay = time_of_day(),
+        /// What is ready by one of these times of day goes with that collection.
+        cutoffs: Vec<TimeOfDay> = without_repeats(list(time_of_day(), "a list of times such as [\"16:00\"]")),
         /// Weekdays on which the carrier comes.
         days: Vec<Weekday> = without_repeats(list(one_of(WEEKDAYS), "a list of weekdays")),
         /// Dates on which it does not.
         not_on: Vec<Date> = without_repeats(list(date(), "a list of dates such as 2026-12-25")),
-    }
-}
-
-/// Minutes since midnight on the site's clock, 0 to 1440; 1440 is the end of the day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct MinuteOfDay(pub u16);
-
-/// An open span of one day; the end is not part of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OpenSpan {
-    /// The first open minute.
-    pub from: MinuteOfDay,
-    /// The minute of closing.
-    pub until: MinuteOfDay,
-}
-
-impl Calendar {
-    /// The open spans of a service on a date, in order and without overlaps.
-    pub fn spans_on(&self, service: Service, date: Date) -> &[OpenSpan] {
-        let exception = self.exceptions.get(&date).and_then(|day| match service {
-            Service::Pickup => day.pickup.as_deref(),
-            Service::Ship => day.ship.as_deref(),
-            Service::ShipToStore => day.ship_to_store.as_deref(),
-        });
-        exception.unwrap_or_else(|| self.open.get(service).on(date.weekday()))
-    }
-}
-
-impl OpeningHours {
-    /// The spans of a weekday.
-    pub fn on(&self, weekday: Weekday) -> &[OpenSpan] {
-        match weekday {
-            Weekday::Monday => &self.monday,
-            Weekday::Tuesday => &self.tuesday,
-            Weekday::Wednesday => &self.wednesday,
-            Weekday::Thursday => &self.thursday,
-            Weekday::Friday => &self.friday,
-            Weekday::Saturday => &self.saturday,
-            Weekday::Sunday => &self.sunday,
-        }
-    }
-}
-
-impl Collection {
-    /// Whether the carrier comes on a date.
-    pub fn comes_on(&self, date: Date) -> bool {
-        self.days.contains(&date.weekday()) && !self.not_on.contains(&date)
     }
 }
 
@@ -140,52 +114,80 @@ const WEEKDAYS: &[(&str, Weekday)] = &[
     ("sunday", Weekday::Sunday),
 ];
 
-impl fmt::Display for MinuteOfDay {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:02}:{:02}", self.0 / 60, self.0 % 60)
+pub(super) fn calendar(place: &Place<'_>) -> Option<Calendar> {
+    let WrittenCalendar { open, exceptions, work, staffed, collections } = WrittenCalendar::read(place)?;
+    let hours = |service| hours(open.get(service), &exceptions, service);
+    let promise = |service| promise_rules(work.get(service));
+    Some(Calendar {
+        hours: PerService::each(hours),
+        promise: PerService::each(promise),
+        staffed,
+        collections,
+    })
+}
+
+fn hours(open: &WeeklyHours, exceptions: &BTreeMap<Date, DayException>, service: Service) -> Hours {
+    let open = open.clone();
+    let differing = exceptions.iter().filter_map(|(date, day)| {
+        let spans = match service {
+            Service::Pickup => &day.pickup,
+            Service::Ship => &day.ship,
+            Service::ShipToStore => &day.ship_to_store,
+        };
+        Some((*date, spans.clone()?))
+    });
+    Rhythm {
+        weekly: Week {
+            mon: open.monday,
+            tue: open.tuesday,
+            wed: open.wednesday,
+            thu: open.thursday,
+            fri: open.friday,
+            sat: open.saturday,
+            sun: open.sunday,
+        },
+        exceptions: differing.collect(),
     }
 }
 
-impl fmt::Display for OpenSpan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.from, self.until)
+fn promise_rules(work: &Work) -> PromiseRules {
+    PromiseRules {
+        preparation_minutes: work.preparation_minutes,
+        packing_minutes: work.packing_minutes,
+        units_per_hour: work.units_per_hour,
+        round_to_minutes: work.round_to_minutes,
     }
 }
 
-fn minute_of_day(text: &str) -> Option<MinuteOfDay> {
-    let (hour, minute) = text.split_once(':')?;
-    let two_digits = |part: &str| part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit());
-    if !two_digits(hour) || !two_digits(minute) {
-        return None;
-    }
-    let (hour, minute): (u16, u16) = (hour.parse().ok()?, minute.parse().ok()?);
-    let total = hour * 60 + minute;
-    (minute < 60 && total <= 1440).then_some(MinuteOfDay(total))
+fn collection(place: &Place<'_>) -> Option<Cutoffs> {
+    let Collection { cutoffs, days, not_on } = Collection::read(place)?;
+    let on = |day| if days.contains(&day) { cutoffs.clone() } else { Vec::new() };
+    Some(Rhythm {
+        weekly: Week {
+            mon: on(Weekday::Monday),
+            tue: on(Weekday::Tuesday),
+            wed: on(Weekday::Wednesday),
+            thu: on(Weekday::Thursday),
+            fri: on(Weekday::Friday),
+            sat: on(Weekday::Saturday),
+            sun: on(Weekday::Sunday),
+        },
+        exceptions: not_on.into_iter().map(|date| (date, Vec::new())).collect(),
+    })
 }
 
-fn time_of_day() -> impl Fn(&Place<'_>) -> Option<MinuteOfDay> {
-    understood("a time of day such as \"16:30\"", minute_of_day)
+fn time_of_day() -> impl Fn(&Place<'_>) -> Option<TimeOfDay> {
+    understood("a time of day such as \"16:30\"", |text| text.parse().ok())
 }
 
 fn date() -> impl Fn(&Place<'_>) -> Option<Date> {
     understood("a date such as 2026-12-25", |text| text.parse().ok().filter(|_| text.len() == 10))
 }
 
-fn span() -> impl Fn(&Place<'_>) -> Option<OpenSpan> {
-    understood("a span within one day such as \"09:00-20:00\", up to \"24:00\"", |text| {
-        let (from, until) = text.split_once('-')?;
-        let span = OpenSpan { from: minute_of_day(from.trim())?, until: minute_of_day(until.trim())? };
-        (span.from < span.until).then_some(span)
-    })
-}
-
-fn spans() -> impl Fn(&Place<'_>) -> Option<Vec<OpenSpan>> {
-    |place| {
-        let spans = list(span(), "a list of spans such as [\"09:00-13:00\", \"14:00-20:00\"]").read(place)?;
-        let in_order = spans.windows(2).all(|pair| pair[0].until < pair[1].from);
-        let found = "spans that touch, overlap or are out of order".to_string();
-        if in_order { Some(spans) } else { place.wrong_as(found, "spans in order with a gap between them") }
-    }
+fn spans() -> impl Fn(&Place<'_>) -> Option<Vec<Span>> {
+    let span =
+        understood("a span such as \"09:00-20:00\", past midnight \"18:00-02:00\"", |text| text.parse().ok());
+    without_repeats(list(span, "a list of spans such as [\"09:00-13:00\", \"14:00-20:00\"]"))
 }
 
 fn exceptions() -> impl Fn(&Place<'_>) -> Option<BTreeMap<Date, DayException>> {

@@ -1,38 +1,28 @@
 //! Grant policy: how much of a site's stock the hub may promise without asking.
 
-use crate::kinds::number;
+use outpost_model::rights::GrantPolicy;
+
+use crate::kinds::{number, optional};
 use crate::place::{Place, section};
 
+/// More units of one SKU than any site holds.
+const UNITS_MAX: u64 = 1_000_000_000;
+
 section! {
-    /// The policy of one class of products. Entries start as a copy of `grants.default`.
-    pub struct GrantPolicy {
-        /// Percent of the sellable units beyond the safety stock that are granted.
-        share_percent: u32 = number(0..=100),
-        /// Units that stay with the site for its own customers and for errors of its book.
-        safety_stock: u32 = number(0..=100_000),
-        /// Granted at least, as far as units beyond the safety stock are there.
-        floor: u32 = number(0..=100_000),
-        /// Granted at most.
-        cap: u32 = number(0..=1_000_000),
+    /// The policy of one class of products, as written.
+    pub struct WrittenPolicy {
+        /// Percent of what is free that is granted.
+        share_percent: u8 = number(0..=100),
+        /// Units that always stay for walk-ins.
+        safety_units: u64 = number(0..=UNITS_MAX),
+        /// Below this many free units nothing is granted.
+        floor_units: u64 = number(0..=UNITS_MAX),
+        /// Units granted and not promised yet, at most.
+        cap_units: Option<u64> = optional(number(0..=UNITS_MAX)),
     }
 }
 
-impl GrantPolicy {
-    /// How many units of `sellable` should be granted in all, in the product's unit of measure. The floor
-    /// lifts a small share, the cap limits a large one, and neither reaches into the safety stock.
-    pub fn target(&self, sellable: u64) -> u64 {
-        let free = sellable.saturating_sub(u64::from(self.safety_stock));
-        // Whole part and remainder apart, so that no stock is too large for the product.
-        let percent = u64::from(self.share_percent);
-        let share = free / 100 * percent + free % 100 * percent / 100;
-        share.max(u64::from(self.floor)).min(u64::from(self.cap)).min(free)
-    }
-}
-
-pub(super) fn floor_within_cap(place: &Place<'_>) -> Option<GrantPolicy> {
-    let policy = GrantPolicy::read(place)?;
-    if policy.floor > policy.cap {
-        return place.entries()?.at("floor").wrong("a floor no higher than the cap");
-    }
-    Some(policy)
+pub(super) fn policy(place: &Place<'_>) -> Option<GrantPolicy> {
+    let WrittenPolicy { share_percent, safety_units, floor_units, cap_units } = WrittenPolicy::read(place)?;
+    Some(GrantPolicy { share_percent, safety_units, floor_units, cap_units })
 }

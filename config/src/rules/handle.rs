@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::origin::{ConfigErrors, Origin};
 use crate::place::{Entry, Ledger, Place};
-use crate::rules::{DEFAULT_CLASS, Rules, STANDARD_CALENDAR};
+use crate::rules::{DEFAULT_CARRIER, DEFAULT_CLASS, Rules, STANDARD_CALENDAR};
 use crate::tree::Node;
 
 /// The rules as shipped, as the file people read.
@@ -47,6 +47,7 @@ impl RuleBook {
             tree.overlay(Node::parse(Some(name), text)?);
         }
         tree.inherit("calendars", STANDARD_CALENDAR);
+        tree.inherit_within("calendars", "collections", DEFAULT_CARRIER);
         tree.inherit("grants", DEFAULT_CLASS);
         let ledger = Ledger::new(None);
         let place = Place::root(&ledger, &tree);

@@ -3,6 +3,7 @@
 mod authority;
 mod calendar;
 mod counter;
+mod family;
 mod grants;
 mod handle;
 mod reasons;
@@ -12,28 +13,30 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use outpost_model::id::{ReasonCode, SiteId};
+use outpost_model::rights::GrantPolicy;
 
-use crate::kinds::{duration, named, per_service};
+use crate::kinds::{duration, per_service};
 use crate::place::{Place, section};
+use crate::rules::family::family;
 use crate::values::PerService;
 
 pub use authority::AuthorityTerms;
-pub use calendar::{Calendar, Collection, DayException, MinuteOfDay, OpenSpan, OpeningHours, Staffing};
+pub use calendar::{Calendar, DEFAULT_CARRIER};
 pub use counter::{Deadlines, HandoverRules, PickupRules};
-pub use grants::GrantPolicy;
+pub use family::Family;
 pub use handle::{RuleBook, RulesHandle, RulesVersion, SHIPPED};
 pub use reasons::{Labels, Reason, ReasonUse, StockEffect};
-pub use routing::{Filter, Routing, ServedZone, SiteRules, Sort, SortBands, Split};
+pub use routing::{Filter, Routing, SiteRules};
 
 section! {
     /// Every business rule.
     pub struct Rules {
         /// Which site gets an order.
         routing: Routing = Routing::read,
-        /// What each site may and should do in routing; a site that is not listed has the defaults.
+        /// Calendar and destinations of sites; a site that is not listed has the defaults.
         sites: BTreeMap<SiteId, SiteRules> = routing::sites(),
         /// How much of a site's stock the hub may promise without asking, by class of product.
-        grants: BTreeMap<String, GrantPolicy> = named(grants::floor_within_cap),
+        grants: Family<GrantPolicy> = family(DEFAULT_CLASS, grants::policy),
         /// What sites may do irrevocably without asking, and for how long.
         authority: AuthorityTerms = AuthorityTerms::read,
         /// After how long without contact a site gets no new work of a service.
@@ -44,33 +47,27 @@ section! {
         pickup: PickupRules = PickupRules::read,
         /// The moment goods leave the site.
         handover: HandoverRules = HandoverRules::read,
-        /// Opening hours, preparation, staff and collections, by a name that sites refer to.
-        calendars: BTreeMap<String, Calendar> = named(Calendar::read),
+        /// Opening hours, work and collections, by a name that sites refer to.
+        calendars: Family<Calendar> = family(STANDARD_CALENDAR, calendar::calendar),
         /// Reason codes with their labels and effects.
         reasons: BTreeMap<ReasonCode, Reason> = reasons::read(),
     }
 }
 
-/// The entry every product class without an own policy uses.
+/// The class whose policy holds for every product class without an own one.
 pub const DEFAULT_CLASS: &str = "default";
 /// The calendar every site without an own one uses.
 pub const STANDARD_CALENDAR: &str = "standard";
 
 impl Rules {
-    /// The grant policy of a product class.
-    pub fn grant_policy(&self, class: &str) -> Option<&GrantPolicy> {
-        self.grants.get(class).or_else(|| self.grants.get(DEFAULT_CLASS))
-    }
-
-    /// What a site may and should do.
+    /// What rules say about a site.
     pub fn site(&self, site: &SiteId) -> SiteRules {
         self.sites.get(site).cloned().unwrap_or_default()
     }
 
     /// The calendar of a site.
-    pub fn calendar(&self, site: &SiteId) -> Option<&Calendar> {
-        let own = self.sites.get(site).map_or(STANDARD_CALENDAR, |rules| rules.calendar.as_str());
-        self.calendars.get(own)
+    pub fn calendar(&self, site: &SiteId) -> &Calendar {
+        self.calendars.get(self.sites.get(site).map_or(STANDARD_CALENDAR, |rules| rules.calendar.as_str()))
     }
 
     /// The reasons staff may choose for a use, in the order of their codes.
@@ -80,20 +77,13 @@ impl Rules {
 
     /// What one section cannot see by itself: names that must exist elsewhere.
     pub(crate) fn check_together(&self, place: &Place<'_>) -> Option<()> {
-        let entries = place.entries()?;
+        let mut names: Vec<_> = self.calendars.others().collect();
+        names.push(STANDARD_CALENDAR);
         let mut fine = Some(());
-        for (section, name, there) in [
-            ("grants", DEFAULT_CLASS, self.grants.contains_key(DEFAULT_CLASS)),
-            ("calendars", STANDARD_CALENDAR, self.calendars.contains_key(STANDARD_CALENDAR)),
-        ] {
-            if !there {
-                fine = entries.at(section).entries()?.at(name).wrong("this entry, which others start from");
-            }
-        }
         for (site, rules) in &self.sites {
-            if !self.calendars.contains_key(&rules.calendar) {
-                let names: Vec<_> = self.calendars.keys().map(String::as_str).collect();
-                let calendar = entries.at("sites").entries()?.at(site.as_str()).entries()?.at("calendar");
+            if !names.contains(&rules.calendar.as_str()) {
+                let sites = place.entries()?.at("sites").entries()?;
+                let calendar = sites.at(site.as_str()).entries()?.at("calendar");
                 fine = calendar.wrong(&format!("the name of a calendar: {}", names.join(", ")));
             }
         }

@@ -1,22 +1,21 @@
 //! Rules of routing: which sites may have an order, and which of them gets it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use outpost_model::header::Service;
 use outpost_model::id::SiteId;
+use outpost_model::routing::{RoutingRules, Sort, Split};
 
-use crate::kinds::{keyed, list, name, number, one_of, optional, otherwise, understood};
+use crate::kinds::{keyed, list, name, number, one_of, otherwise, understood};
 use crate::place::{Place, Rule, section};
 
 section! {
     /// Which site gets an order.
     pub struct Routing {
-        /// The filters that are applied; a candidate must pass all of them.
+        /// The filters a merchant may leave out. Whether a site offers the service, and whether the hub holds
+        /// enough of its rights, is always asked.
         filters: Vec<Filter> = without_repeats(list(one_of(FILTERS), "a list of filters")),
-        /// How candidates that pass are ordered: by the first sort, ties by the second, and so on.
-        sorts: Vec<Sort> = without_repeats(list(one_of(SORTS), "a list of sorts")),
-        /// Differences that do not count, so that a later sort may decide.
-        bands: SortBands = SortBands::read,
+        /// How candidates are ordered: by the first criterion, ties by the second, and so on.
+        sort: Vec<Sort> = without_repeats(list(one_of(SORTS), "a list of criteria")),
         /// Over how many sites one order may be split.
         split: Split = split(),
         /// How often an order may be routed anew after rejections and shorts before a person must look.
@@ -24,146 +23,64 @@ section! {
     }
 }
 
-section! {
-    /// Two candidates are equal in a sort when they fall into the same band of this width.
-    pub struct SortBands {
-        /// Kilometers.
-        distance_km: u32 = number(1..=1000),
-        /// Units of unused rights, summed over the lines.
-        unused_rights_units: u32 = number(1..=10_000),
-        /// Percent of a site's capacity.
-        load_percent: u32 = number(1..=100),
+impl Routing {
+    /// What `routing::route` is given.
+    pub fn rules(&self) -> RoutingRules {
+        RoutingRules { sort: self.sort.clone(), split: self.split }
+    }
+
+    /// Whether a filter is applied.
+    pub fn applies(&self, filter: Filter) -> bool {
+        self.filters.contains(&filter)
     }
 }
 
-/// A condition on a candidate.
+/// A condition on a candidate that a merchant may leave out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Filter {
-    /// The site offers the service.
-    Service,
     /// The site serves the destination's country and postal zone.
     Zone,
-    /// The site opens in time.
+    /// The site has not closed for the day.
     Open,
     /// The site's manager has not paused the service.
     Paused,
     /// The site was heard lately enough.
     Silent,
-    /// The site has room for one more.
+    /// The site has room for one more today.
     Capacity,
-    /// The hub holds enough unused rights of the site.
-    Stock,
 }
 
 const FILTERS: &[(&str, Filter)] = &[
-    ("service", Filter::Service),
     ("zone", Filter::Zone),
     ("open", Filter::Open),
     ("paused", Filter::Paused),
     ("silent", Filter::Silent),
     ("capacity", Filter::Capacity),
-    ("stock", Filter::Stock),
 ];
-
-/// An order of preference among candidates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sort {
-    /// The higher `sites.ID.priority` first.
-    Priority,
-    /// The nearer one first.
-    Distance,
-    /// The one with more unused rights first.
-    UnusedRights,
-    /// The one with less open work for its capacity first.
-    Load,
-}
 
 const SORTS: &[(&str, Sort)] = &[
-    ("priority", Sort::Priority),
     ("distance", Sort::Distance),
-    ("unused_rights", Sort::UnusedRights),
+    ("rights", Sort::Rights),
     ("load", Sort::Load),
+    ("priority", Sort::Priority),
 ];
 
-/// Over how many sites one order may be split. A pickup is never split.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Split {
-    /// One site or none.
-    Never,
-    /// At most this many sites, 2 or more.
-    AtMost(u32),
-}
-
-impl Split {
-    /// The number of sites an order may have.
-    pub fn sites_max(self) -> u32 {
-        match self {
-            Self::Never => 1,
-            Self::AtMost(sites) => sites,
-        }
-    }
-}
-
 section! {
-    /// What one site may and should do.
+    /// What rules say about one site; its services, capacity and priority are data of the site.
     pub struct SiteRules {
         /// The name of its calendar.
         calendar: String = otherwise(name(), "standard"),
-        /// Preferred over sites with a lower number.
-        priority: i32 = otherwise(number(-1000..=1000), "0"),
-        /// Orders it may have open at a time; without it there is no limit.
-        open_orders_max: Option<u32> = optional(number(0..=100_000)),
-        /// The services it offers.
-        services: Vec<Service> = otherwise(
-            without_repeats(list(one_of(SERVICES), "a list of services")), "pickup, ship, ship_to_store"),
-        /// Where it sends to; empty means everywhere.
-        serves: Vec<ServedZone> = otherwise(list(served_zone(), "a list of countries or postal zones"), "[]"),
-    }
-}
-
-const SERVICES: &[(&str, Service)] =
-    &[("pickup", Service::Pickup), ("ship", Service::Ship), ("ship_to_store", Service::ShipToStore)];
-
-/// A country, or the part of one whose postal codes begin alike.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServedZone {
-    /// ISO 3166 code, two capital letters.
-    pub country: String,
-    /// The beginning of the postal code, without spaces; empty for the whole country.
-    pub postal_prefix: String,
-}
-
-impl ServedZone {
-    /// Whether a destination lies within. Postal codes are compared without spaces and case.
-    pub fn contains(&self, country: &str, postal_code: &str) -> bool {
-        let plain: String = postal_code.chars().filter(|c| !c.is_whitespace()).collect();
-        self.country.eq_ignore_ascii_case(country) && plain.to_uppercase().starts_with(&self.postal_prefix)
-    }
-}
-
-impl std::fmt::Display for ServedZone {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.country)?;
-        if self.postal_prefix.is_empty() { Ok(()) } else { write!(f, ":{}", self.postal_prefix) }
-    }
-}
-
-impl SiteRules {
-    /// Whether the site sends to a destination.
-    pub fn serves_destination(&self, country: &str, postal_code: &str) -> bool {
-        self.serves.is_empty() || self.serves.iter().any(|zone| zone.contains(country, postal_code))
+        /// Countries it sends to, two capital letters each; empty means all.
+        countries: BTreeSet<String> = set(country(), "a list of countries such as [\"DE\", \"AT\"]"),
+        /// Beginnings of the postal codes it sends to, without spaces, in capitals; empty means all.
+        postal_prefixes: BTreeSet<String> = set(postal_prefix(), "a list of postal prefixes such as [\"10\"]"),
     }
 }
 
 impl Default for SiteRules {
     fn default() -> Self {
-        Self {
-            calendar: super::STANDARD_CALENDAR.into(),
-            priority: 0,
-            open_orders_max: None,
-            services: Service::ALL.to_vec(),
-            serves: Vec::new(),
-        }
+        let calendar = super::STANDARD_CALENDAR.into();
+        Self { calendar, countries: BTreeSet::new(), postal_prefixes: BTreeSet::new() }
     }
 }
 
@@ -176,14 +93,14 @@ pub(super) fn sites() -> impl Fn(&Place<'_>) -> Option<BTreeMap<SiteId, SiteRule
 }
 
 fn split() -> impl Fn(&Place<'_>) -> Option<Split> {
-    |place| {
-        let parse = |text: &str| match text.split_once(' ') {
-            None if text == "never" => Some(Split::Never),
-            Some(("at_most", sites)) => {
-                sites.trim().parse().ok().filter(|n| (2..=10).contains(n)).map(Split::AtMost)
-            }
-            _ => None,
-        };
+    let parse = |text: &str| match text.split_once(' ') {
+        None if text == "never" => Some(Split::Never),
+        Some(("at_most", sites)) => {
+            sites.trim().parse().ok().filter(|n| (2..=10).contains(n)).map(Split::AtMost)
+        }
+        _ => None,
+    };
+    move |place| {
         let canonical = understood("\"never\", or \"at_most 2\" up to \"at_most 10\"", |text| {
             parse(text).map(|split| match split {
                 Split::Never => "never".to_string(),
@@ -194,15 +111,23 @@ fn split() -> impl Fn(&Place<'_>) -> Option<Split> {
     }
 }
 
-fn served_zone() -> impl Fn(&Place<'_>) -> Option<ServedZone> {
-    understood("a country such as \"DE\", or a postal zone such as \"US:10\"", |text| {
-        let (country, prefix) = text.split_once(':').unwrap_or((text, ""));
-        let country_fits = country.len() == 2 && country.chars().all(|c| c.is_ascii_uppercase());
-        let prefix_fits = prefix.chars().all(|c| c.is_ascii_alphanumeric()) && prefix.len() <= 10;
-        let blank_prefix = text.contains(':') && prefix.is_empty();
-        (country_fits && prefix_fits && !blank_prefix)
-            .then(|| ServedZone { country: country.into(), postal_prefix: prefix.to_uppercase() })
+fn country() -> impl Fn(&Place<'_>) -> Option<String> {
+    understood("two capital letters such as DE", |text| {
+        (text.len() == 2 && text.chars().all(|c| c.is_ascii_uppercase())).then(|| text.to_string())
     })
+}
+
+fn postal_prefix() -> impl Fn(&Place<'_>) -> Option<String> {
+    understood("1 to 10 letters and digits such as 10 or SW1", |text| {
+        let fits = (1..=10).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric());
+        fits.then(|| text.to_uppercase())
+    })
+}
+
+/// A list in which order and repetition do not matter; empty where nothing is written.
+fn set(rule: impl Rule<String>, allowed: &'static str) -> impl Fn(&Place<'_>) -> Option<BTreeSet<String>> {
+    let items = otherwise(list(rule, allowed), "[]");
+    move |place| items.read(place).map(BTreeSet::from_iter)
 }
 
 pub(super) fn without_repeats<T: PartialEq>(
