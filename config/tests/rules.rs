@@ -2,10 +2,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 use jiff::civil::{Date, date};
-use outpost_config::rules::{GrantPolicy, OpenSpan, ReasonUse, Rules, SHIPPED, Sort, Split};
+use outpost_config::rules::{Filter, ReasonUse, Rules, SHIPPED};
 use outpost_config::{ConfigErrors, RuleBook, RulesHandle};
+use outpost_model::calendar::{Span, TimeOfDay};
 use outpost_model::header::Service;
 use outpost_model::id::SiteId;
+use outpost_model::rights::grantable;
+use outpost_model::routing::{Sort, Split};
 
 fn read(text: &str) -> Result<RuleBook, ConfigErrors> {
     RuleBook::read(Some(("rules.toml", text)))
@@ -16,8 +19,8 @@ fn site(id: &str) -> SiteId {
 }
 
 fn hours(rules: &Rules, id: &str, service: Service, on: Date) -> String {
-    let spans = rules.calendar(&site(id)).unwrap().spans_on(service, on);
-    spans.iter().map(OpenSpan::to_string).collect::<Vec<_>>().join(" ")
+    let spans = rules.calendar(&site(id)).hours.get(service).on(on);
+    spans.iter().map(Span::to_string).collect::<Vec<_>>().join(" ")
 }
 
 #[test]
@@ -57,8 +60,8 @@ fn a_version_follows_what_the_rules_say_not_how_they_are_written() {
     }
     for other in [
         "[pickup]\nhold_days = 8\n",
-        "[routing]\nsorts = []\n",
-        "[routing]\nfilters = [\"stock\", \"service\", \"zone\", \"open\", \"paused\", \"silent\", \"capacity\"]\n",
+        "[routing]\nsort = []\n",
+        "[routing]\nsort = [\"distance\", \"priority\", \"load\", \"rights\"]\n",
         "[sites.berlin-1]\n",
         "[reasons.other.label]\nen = \"Something else\"\n",
     ] {
@@ -88,19 +91,20 @@ fn a_bad_reload_keeps_the_old_rules_and_says_so() {
 fn every_mistake_is_named_with_its_place() {
     let text = r#"
 [routing]
-filters = ["stock", "stock"]
-sorts = ["distance", "price"]
+filters = ["zone", "zone"]
+sort = ["distance", "price"]
 split = "at_most 1"
 
 [sites.berlin-1]
 calendar = "berlin"
-serves = ["DE", "Germany"]
+countries = ["DE", "Germany"]
+postal_prefixes = ["10", ""]
 
 [sites."Berlin Mitte"]
 
 [grants.fresh]
 share_percent = 101
-floor = 9
+safety_units = -1
 cap = 8
 
 [authority]
@@ -110,8 +114,8 @@ ship = "73h"
 euro = 100
 
 [calendars.standard.open.pickup]
-monday = ["09:00-13:00", "12:00-20:00"]
-tuesday = ["20:00-09:00"]
+monday = ["09:00-13:00", "09:00-13:00"]
+tuesday = ["09:00-09:00"]
 wednesday = ["09:00-24:01"]
 holiday = []
 
@@ -119,7 +123,7 @@ holiday = []
 2026-02-30 = { pickup = [] }
 
 [calendars.standard.collections.default]
-cutoff = "4 pm"
+cutoffs = ["4 pm"]
 not_on = [2026-12-25, 2026-12-25]
 
 [reasons.lost]
@@ -128,22 +132,25 @@ label = { en = "Lost", de = "Verloren" }
 "#;
     insta::assert_snapshot!(read(text).unwrap_err().to_string(), @r#"
     rules.toml:3: routing.filters: found the same item twice, allowed: each item once
-    rules.toml:4: routing.sorts[1]: found "price", allowed: "priority", "distance", "unused_rights", "load"
+    rules.toml:4: routing.sort[1]: found "price", allowed: "distance", "rights", "load", "priority"
     rules.toml:5: routing.split: found "at_most 1", allowed: "never", or "at_most 2" up to "at_most 10"
-    rules.toml:11: sites.Berlin Mitte: found the name "Berlin Mitte", allowed: 1 to 32 letters, digits, - or _
-    rules.toml:9: sites.berlin-1.serves[1]: found "Germany", allowed: a country such as "DE", or a postal zone such as "US:10"
-    rules.toml:14: grants.fresh.share_percent: found 101, allowed: a whole number from 0 to 100
-    rules.toml:19: authority.ship: found "73h", allowed: a duration from "1h" to "72h"
-    rules.toml:22: authority.high_value_from.euro: found the name "euro", allowed: three capital letters such as EUR
-    rules.toml:28: calendars.standard.open.pickup.holiday: found an unknown key, allowed: the keys friday, monday, saturday, sunday, thursday, tuesday, wednesday
-    rules.toml:25: calendars.standard.open.pickup.monday: found spans that touch, overlap or are out of order, allowed: spans in order with a gap between them
-    rules.toml:26: calendars.standard.open.pickup.tuesday[0]: found "20:00-09:00", allowed: a span within one day such as "09:00-20:00", up to "24:00"
-    rules.toml:27: calendars.standard.open.pickup.wednesday[0]: found "09:00-24:01", allowed: a span within one day such as "09:00-20:00", up to "24:00"
-    rules.toml:31: calendars.standard.exceptions.2026-02-30: found the name "2026-02-30", allowed: a date such as 2026-12-25
-    rules.toml:34: calendars.standard.collections.default.cutoff: found "4 pm", allowed: a time of day such as "16:30"
-    rules.toml:35: calendars.standard.collections.default.not_on: found the same item twice, allowed: each item once
-    rules.toml:38: reasons.lost.used_for[0]: found "theft", allowed: "reject", "short", "cancel", "return"
-    rules.toml:39: reasons.lost.label.es: found nothing, allowed: text of 1 to 60 characters on one line
+    rules.toml:12: sites.Berlin Mitte: found the name "Berlin Mitte", allowed: 1 to 32 letters, digits, - or _
+    rules.toml:9: sites.berlin-1.countries[1]: found "Germany", allowed: two capital letters such as DE
+    rules.toml:10: sites.berlin-1.postal_prefixes[1]: found "", allowed: 1 to 10 letters and digits such as 10 or SW1
+    rules.toml:17: grants.fresh.cap: found an unknown key, allowed: the keys cap_units, floor_units, safety_units, share_percent
+    rules.toml:15: grants.fresh.share_percent: found 101, allowed: a whole number from 0 to 100
+    rules.toml:16: grants.fresh.safety_units: found -1, allowed: a whole number from 0 to 1000000000
+    rules.toml:20: authority.ship: found "73h", allowed: a duration from "1h" to "72h"
+    rules.toml:23: authority.high_value_from.euro: found the name "euro", allowed: three capital letters such as EUR
+    rules.toml:29: calendars.standard.open.pickup.holiday: found an unknown key, allowed: the keys friday, monday, saturday, sunday, thursday, tuesday, wednesday
+    rules.toml:26: calendars.standard.open.pickup.monday: found the same item twice, allowed: each item once
+    rules.toml:27: calendars.standard.open.pickup.tuesday[0]: found "09:00-09:00", allowed: a span such as "09:00-20:00", past midnight "18:00-02:00"
+    rules.toml:28: calendars.standard.open.pickup.wednesday[0]: found "09:00-24:01", allowed: a span such as "09:00-20:00", past midnight "18:00-02:00"
+    rules.toml:32: calendars.standard.exceptions.2026-02-30: found the name "2026-02-30", allowed: a date such as 2026-12-25
+    rules.toml:35: calendars.standard.collections.default.cutoffs[0]: found "4 pm", allowed: a time of day such as "16:30"
+    rules.toml:36: calendars.standard.collections.default.not_on: found the same item twice, allowed: each item once
+    rules.toml:39: reasons.lost.used_for[0]: found "theft", allowed: "reject", "short", "cancel", "return"
+    rules.toml:40: reasons.lost.label.es: found nothing, allowed: text of 1 to 60 characters on one line
     "#);
 }
 
@@ -152,10 +159,6 @@ fn names_that_must_exist_elsewhere_are_checked() {
     let errors = read("[sites.berlin-1]\ncalendar = \"berlin\"\n").unwrap_err();
     insta::assert_snapshot!(errors.to_string(), @r#"
     rules.toml:2: sites.berlin-1.calendar: found "berlin", allowed: the name of a calendar: standard
-    "#);
-    let errors = read("[grants.fresh]\nfloor = 9\ncap = 8\n").unwrap_err();
-    insta::assert_snapshot!(errors.to_string(), @r#"
-    rules.toml:2: grants.fresh.floor: found 9, allowed: a floor no higher than the cap
     "#);
 }
 
@@ -166,13 +169,23 @@ fn a_calendar_says_only_what_differs_from_the_standard() {
 2026-12-25 = { pickup = [], ship = [] }
 
 [calendars.airport.open.pickup]
-sunday = ["06:00-10:00", "11:00-24:00"]
+sunday = ["06:00-10:00", "18:00-02:00"]
 
 [calendars.airport.exceptions]
 2026-12-24 = { pickup = ["06:00-14:00"] }
 
+[calendars.standard.collections.dhl]
+cutoffs = ["12:00", "17:30"]
+
+[calendars.airport]
+staffed = 7
+
+[calendars.airport.work.pickup]
+packing_minutes = 0
+
 [calendars.airport.collections.default]
-cutoff = "12:00"
+cutoffs = ["20:00"]
+not_on = [2026-12-24]
 
 [sites.ber]
 calendar = "airport"
@@ -185,65 +198,57 @@ calendar = "airport"
     assert_eq!(hours(&rules, "ber", Service::Ship, thursday), "08:00-18:00");
     assert_eq!(hours(&rules, "ber", Service::Pickup, friday), "");
     assert_eq!(hours(&rules, "ber", Service::ShipToStore, friday), "08:00-18:00");
-    assert_eq!(hours(&rules, "ber", Service::Pickup, sunday), "06:00-10:00 11:00-24:00");
+    assert_eq!(hours(&rules, "ber", Service::Pickup, sunday), "06:00-10:00 18:00-02:00");
     assert_eq!(hours(&rules, "elsewhere", Service::Pickup, thursday), "09:00-20:00");
-    let collection = &rules.calendar(&site("ber")).unwrap().collections["default"];
-    assert_eq!(collection.cutoff.to_string(), "12:00");
-    assert!(collection.comes_on(friday) && !collection.comes_on(sunday));
+
+    let airport = rules.calendar(&site("ber"));
+    assert_eq!((airport.staffed, rules.calendars.first().staffed), (7, 2));
+    assert_eq!(airport.promise.pickup.packing_minutes, 0);
+    assert_eq!(airport.promise.pickup.preparation_minutes, 10);
+    let cutoffs = |carrier, on| {
+        let cutoffs = airport.collections.get(carrier).on(on);
+        cutoffs.iter().map(TimeOfDay::to_string).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(cutoffs("ups", wednesday), "20:00");
+    assert_eq!(cutoffs("ups", thursday), "");
+    assert_eq!(cutoffs("dhl", wednesday), "12:00 17:30");
+    assert_eq!(cutoffs("dhl", thursday), "", "dhl starts from this calendar's default");
+    assert_eq!(cutoffs("dhl", sunday), "");
 }
 
 #[test]
 fn sites_differ_only_in_what_is_said_about_them() {
-    let text = r#"
-[sites.berlin-1]
-priority = 10
-services = ["pickup"]
-serves = ["DE:10", "AT"]
-open_orders_max = 40
-"#;
-    let rules = read(text).unwrap().rules;
+    let rules = read("[sites.berlin-1]\npostal_prefixes = [\"sw1\", \"10\"]\n").unwrap().rules;
     let berlin = rules.site(&site("berlin-1"));
-    assert_eq!((berlin.priority, berlin.open_orders_max), (10, Some(40)));
-    assert_eq!(berlin.services, [Service::Pickup]);
-    for (country, postal_code, served) in [
-        ("DE", "10115", true),
-        ("de", "1 0115", true),
-        ("DE", "20095", false),
-        ("AT", "1010", true),
-        ("FR", "10", false),
-    ] {
-        assert_eq!(berlin.serves_destination(country, postal_code), served, "{country} {postal_code}");
-    }
-    let other = rules.site(&site("munich-1"));
-    assert_eq!(other.services, Service::ALL);
-    assert!(other.serves_destination("JP", "100-0001"));
+    assert_eq!(berlin.calendar, "standard");
+    assert_eq!(berlin.postal_prefixes.iter().collect::<Vec<_>>(), ["10", "SW1"]);
+    assert!(berlin.countries.is_empty());
+    assert!(rules.site(&site("munich-1")).postal_prefixes.is_empty());
 }
 
 #[test]
-fn grants_stay_between_safety_stock_and_cap() {
-    let policy = GrantPolicy { share_percent: 70, safety_stock: 2, floor: 3, cap: 50 };
-    for (sellable, target) in
-        [(0, 0), (2, 0), (3, 1), (5, 3), (6, 3), (12, 7), (73, 49), (74, 50), (1000, 50)]
-    {
-        assert_eq!(policy.target(sellable), target, "{sellable}");
-    }
-    let all = GrantPolicy { share_percent: 100, safety_stock: 0, floor: 0, cap: u32::MAX };
-    assert_eq!(all.target(u64::MAX), u64::from(u32::MAX));
-    let inherited = read("[grants.fresh]\nsafety_stock = 9\n").unwrap().rules;
-    let (fresh, default) =
-        (inherited.grant_policy("fresh").unwrap(), inherited.grant_policy("none").unwrap());
-    assert_eq!((fresh.safety_stock, fresh.share_percent), (9, default.share_percent));
-    assert_eq!(default.safety_stock, 1);
+fn a_class_says_only_what_differs_from_the_default() {
+    let rules = read("[grants.fresh]\nsafety_units = 9\ncap_units = 3\n").unwrap().rules;
+    let (fresh, default) = (rules.grants.get("fresh"), rules.grants.get("unheard of"));
+    assert_eq!(
+        (fresh.safety_units, fresh.cap_units, fresh.share_percent),
+        (9, Some(3), default.share_percent)
+    );
+    assert_eq!((default.safety_units, default.cap_units), (1, None));
+    assert_eq!(grantable(default, 10, 0, 0), 7);
+    assert_eq!(grantable(fresh, 10, 0, 0), 1);
 }
 
 #[test]
 fn routing_is_a_matter_of_order() {
-    let routing =
-        read("[routing]\nsorts = [\"load\", \"distance\"]\nsplit = \"never\"\n").unwrap().rules.routing;
-    assert_eq!(routing.sorts, [Sort::Load, Sort::Distance]);
-    assert_eq!((routing.split, routing.split.sites_max()), (Split::Never, 1));
+    let text = "[routing]\nsort = [\"load\", \"distance\"]\nsplit = \"never\"\nfilters = [\"paused\"]\n";
+    let routing = read(text).unwrap().rules.routing;
+    assert_eq!(routing.rules().sort, [Sort::Load, Sort::Distance]);
+    assert_eq!(routing.rules().split, Split::Never);
+    assert!(routing.applies(Filter::Paused) && !routing.applies(Filter::Capacity));
     let shipped = RuleBook::read(None).unwrap().rules.routing;
-    assert_eq!((shipped.split, shipped.split.sites_max()), (Split::AtMost(2), 2));
+    assert_eq!(shipped.rules().split, Split::AtMost(2));
+    assert!(shipped.applies(Filter::Capacity));
 }
 
 #[test]

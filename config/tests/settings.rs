@@ -338,5 +338,6 @@ fn the_examples_in_the_shipped_files_are_true() {
     assert!(hub.settings.channels.shopify.contains_key("main"));
     let rules = RuleBook::read(Some(("rules.toml", &with_examples(SHIPPED)))).unwrap().rules;
     assert_eq!(rules.sites.len(), 1);
-    assert_eq!(rules.calendars["standard"].exceptions.len(), 1);
+    assert_eq!(rules.calendars.first().hours.pickup.exceptions.len(), 1);
+    assert_eq!(rules.grants.first().cap_units, Some(500));
 }
