@@ -203,7 +203,13 @@ pub(crate) fn database_url() -> impl Fn(&Place<'_>) -> Option<DatabaseUrl> {
 
 /// A key that may be missing.
 pub(crate) fn optional<T>(rule: impl Rule<T>) -> impl Fn(&Place<'_>) -> Option<Option<T>> {
-    move |place| if absent(place.node) { Some(None) } else { rule.read(place).map(Some) }
+    move |place| {
+        if absent(place.node) {
+            place.note_unset();
+            return Some(None);
+        }
+        rule.read(place).map(Some)
+    }
 }
 
 /// A key that may be missing inside an entry people add; `fallback` is written as in the file.

@@ -98,16 +98,21 @@ impl<'a> Place<'a> {
 
     /// Notes the canonical text of a value that was read here.
     pub(crate) fn note(&self, text: impl Into<String>) {
-        self.enter(Some(text.into()));
+        self.enter(Some(text.into()), self.origin());
     }
 
     /// Notes that a secret was read here.
     pub(crate) fn note_secret(&self) {
-        self.enter(None);
+        self.enter(None, self.origin());
     }
 
-    fn enter(&self, text: Option<String>) {
-        let entry = Entry { key: self.key.clone(), text, origin: self.origin() };
+    /// Notes that an optional key was left out, so that the page of settings shows that it could be set.
+    pub(crate) fn note_unset(&self) {
+        self.enter(Some("(not set)".into()), self.node.map_or(Origin::Default, |node| node.origin.clone()));
+    }
+
+    fn enter(&self, text: Option<String>, origin: Origin) {
+        let entry = Entry { key: self.key.clone(), text, origin };
         self.ledger.entries.borrow_mut().push(entry);
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use outpost_config::rules::SHIPPED;
 use outpost_config::{
     Broker, ConfigErrors, EdgeSettings, HubSettings, Resolved, RuleBook, Settings, SourceText, check_config,
-    resolve,
+    load, resolve,
 };
 
 const SITE: &str = "[site]\nid = \"berlin-1\"\nname = \"Berlin\"\n";
@@ -47,6 +47,7 @@ fn a_file_lies_over_the_defaults_and_variables_over_both() {
     assert_eq!(told(&summary, "http.listen"), "http.listen 127.0.0.1:2222 env OUTPOST_EDGE__HTTP__LISTEN");
     assert_eq!(told(&summary, "http.request_timeout"), "http.request_timeout 5s file edge.toml:6");
     assert_eq!(told(&summary, "http.header_timeout"), "http.header_timeout 10s default");
+    assert_eq!(told(&summary, "broker.username"), "broker.username (not set) default");
     assert_eq!(told(&summary, "site.id"), "site.id berlin-1 file edge.toml:2");
 }
 
@@ -340,4 +341,31 @@ fn the_examples_in_the_shipped_files_are_true() {
     assert_eq!(rules.sites.len(), 1);
     assert_eq!(rules.calendars.first().hours.pickup.exceptions.len(), 1);
     assert_eq!(rules.grants.first().cap_units, Some(500));
+}
+
+/// Variables belong to a process, so this test runs itself again in one that has them.
+#[test]
+fn the_variables_of_the_process_are_read() {
+    use std::os::unix::ffi::OsStringExt;
+    const TEST: &str = "the_variables_of_the_process_are_read";
+    const EXPECTED: &str = "OUTPOST_TEST_EXPECTED";
+    if let Ok(expected) = std::env::var(EXPECTED) {
+        let found = match load::<EdgeSettings>(None) {
+            Ok(loaded) => loaded.settings.site.name,
+            Err(errors) => errors.to_string(),
+        };
+        assert_eq!(found, expected);
+        return;
+    }
+    let again = |name: std::ffi::OsString, expected: &str| {
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", TEST]).env(EXPECTED, expected);
+        command.env("OUTPOST_EDGE__SITE__ID", "berlin-1").env("OUTPOST_EDGE__SITE__NAME", name);
+        assert!(command.output().unwrap().status.success(), "{expected}");
+    };
+    again("Berlin".into(), "Berlin");
+    again(
+        std::ffi::OsString::from_vec(vec![0xff]),
+        "OUTPOST_EDGE__SITE__NAME: found bytes that are not UTF-8, allowed: UTF-8 text",
+    );
 }
