@@ -3,6 +3,7 @@
 use outpost_model::command::{Command, Outcome, Subject};
 use outpost_model::event::By;
 
+use super::{case, site};
 use crate::store::outcome;
 use crate::write::{Answer, Stop, Unit};
 
@@ -13,7 +14,8 @@ pub fn command(unit: &mut Unit<'_>, command: &Command) -> Result<Answer, Stop> {
     }
     unit.act_for(command.id, By::person(&command.staff, &command.device), command.at);
     let done = match &command.subject {
-        Subject::Case { .. } | Subject::Site(_) => Ok(()),
+        Subject::Case { case: id, command } => case::case(unit, *id, command),
+        Subject::Site(command) => site::site(unit, command),
     };
     match done {
         Ok(()) => {

@@ -1,16 +1,28 @@
 //! The use cases, one a file, each a function over a [`Unit`] of work. They read no clock, mint no id and spawn
 //! nothing: all of that comes in.
 
+mod answer;
+mod case;
 mod command;
 mod grant;
+mod hand_over;
+mod housekeep;
+mod label;
+pub mod opening;
+mod pick;
+mod sell;
 mod sentence;
+mod short;
+mod site;
 
 use std::collections::BTreeSet;
 
 use outpost_model::id::Sku;
 
+pub use answer::answer_by_rule;
 pub use sentence::sentence;
 
+use crate::replicate::apply;
 use crate::store::{authority, identity};
 use crate::write::{Answer, Job, News, Stop, Unit};
 
@@ -40,7 +52,17 @@ pub fn perform(unit: &mut Unit<'_>, job: &Job) -> Result<Answer, Stop> {
             authority::raise_epoch(unit.tx(), enrollment.epoch)?;
             Ok(Answer::Done)
         }
-        _ => Ok(Answer::Done),
+        Job::Merge(batch) => apply::merge(unit, batch).map(Answer::Merged),
+        Job::SetAside(batch, reason) => apply::set_aside(unit, batch, reason).map(Answer::Merged),
+        Job::KeepFrame { bytes, reason } => {
+            let now = unit.now().0;
+            outpost_journal::note_frame(unit.tx(), apply::HUB, now, bytes, reason, apply::FRAMES_KEPT_MAX)?;
+            Ok(Answer::Done)
+        }
+        Job::Device { device, trouble } => {
+            site::device(unit, device, trouble.as_deref()).map(|()| Answer::Done)
+        }
+        Job::Housekeep => housekeep::housekeep(unit).map(|()| Answer::Done),
     }
 }
 

@@ -4,16 +4,24 @@
 pub fn sentence(code: &str) -> &'static str {
     match code {
         "outside_authority" => "Goods left, or a label was issued, while the site had no authority for it.",
-        "negative_sellable" => "More was sold over the counter than the book had left. Count the shelf.",
-        "negative_balance" => "The book holds less than nothing at a place. Count it.",
-        "serials_low" => "Few numbers for handling labels are left; more come when the line is up.",
-        "late_fact" => "Something was booked after the order had moved on. Look at the order's history.",
-        "over_handover" => "More was handed over than the order asks for. Look at the order's history.",
-        "contradiction" => {
-            "What others report does not fit what was booked here. Look at the order's history."
+        "authority_override" => "A supervisor decided without authority from the hub.",
+        "negative_sellable" => "A sale took units that were promised to somebody. Count the shelf.",
+        "rights_broken" => "The hub has promised more than this site granted. Tell support.",
+        "unknown_sku" => "Something was sold that is not in the list of products.",
+        "handed_over_on_hold" => "Goods were handed over while the order was on hold.",
+        "handed_over_after_end" => "Goods were handed over after the order had ended at this site.",
+        "handed_over_though_revoked" => {
+            "Goods were handed over although the hub had given the order to another site."
         }
+        "handed_over_unwanted" => "Goods were handed over that were not wanted any more.",
+        "handed_over_unpicked" => "Goods were handed over that nobody had picked. Count the shelf.",
+        "observed_not_handed_over" => "The carrier has seen a parcel that nobody here handed over.",
+        "returned_to_sender" => "The carrier brings a parcel back.",
+        "payment_failed" => "The payment of this order failed.",
+        "over_pick" => "More was picked than was ordered. Put the rest back.",
         "refused_item" => "Something from the hub could not be taken and was set aside. Tell support.",
         "printer_trouble" => "A label printer needs attention.",
+        "serials_low" => "Few numbers for handling labels are left; more come when the line is up.",
         _ => "This needs a look. See the runbook for its code.",
     }
 }

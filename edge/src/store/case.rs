@@ -1,7 +1,7 @@
 //! Cases: the folded state as JSON beside the columns that queries filter or sort by.
 
 use outpost_model::fulfillment::{Fulfillment, Milestone};
-use outpost_model::id::{CaseId, Sku};
+use outpost_model::id::{CaseId, ContainerId, Sku};
 use outpost_model::time::UtcMillis;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::BTreeMap;
@@ -57,28 +57,51 @@ pub fn save(conn: &Connection, row: &CaseRow, now: UtcMillis) -> StoreResult<()>
         now.0,
         json,
     ])?;
-    save_reservation(conn, state)
+    save_reservation(conn, state)?;
+    save_holdings(conn, state)
+}
+
+fn save_holdings(conn: &Connection, state: &Fulfillment) -> StoreResult<()> {
+    let case = state.header.case.to_string();
+    for (container, content) in &state.containers {
+        if content.gone || content.contents.is_empty() {
+            conn.prepare_cached("DELETE FROM holding WHERE container = ?1 AND case_id = ?2")?
+                .execute(params![container.as_str(), case])?;
+        } else {
+            conn.prepare_cached(
+                "INSERT INTO holding (container, case_id) VALUES (?1, ?2) ON CONFLICT (container) DO NOTHING",
+            )?
+            .execute(params![container.as_str(), case])?;
+        }
+    }
+    Ok(())
+}
+
+/// The case whose goods lie in a container.
+pub fn holder(conn: &Connection, container: &ContainerId) -> StoreResult<Option<CaseId>> {
+    let found: Option<String> = conn
+        .prepare_cached("SELECT case_id FROM holding WHERE container = ?1")?
+        .query_row([container.as_str()], |row| row.get(0))
+        .optional()?;
+    found
+        .map(|case| case.parse().map_err(|error| StoreError::corrupt("holding", container, error)))
+        .transpose()
 }
 
 fn save_reservation(conn: &Connection, state: &Fulfillment) -> StoreResult<()> {
     let case = state.header.case.to_string();
-    let mut wanted: BTreeMap<Sku, i64> = BTreeMap::new();
-    if state.end.is_none() {
-        for line in &state.header.lines {
-            let open = state.lines.get(&line.line).map_or(0, |quantities| quantities.open.delta());
-            *wanted.entry(line.sku.clone()).or_default() += open;
-        }
-    }
+    let wanted = state.reserved();
     let stored: BTreeMap<Sku, i64> = reservation(conn, &case)?;
     for (sku, units) in &wanted {
-        if *units > 0 && stored.get(sku) != Some(units) {
+        let units = units.delta();
+        if stored.get(sku) != Some(&units) {
             conn.prepare_cached(
                 "INSERT OR REPLACE INTO reservation (sku, case_id, units) VALUES (?1, ?2, ?3)",
             )?
             .execute(params![sku.as_str(), case, units])?;
         }
     }
-    for sku in stored.keys().filter(|sku| wanted.get(*sku).is_none_or(|units| *units <= 0)) {
+    for sku in stored.keys().filter(|sku| !wanted.contains_key(*sku)) {
         conn.prepare_cached("DELETE FROM reservation WHERE sku = ?1 AND case_id = ?2")?
             .execute(params![sku.as_str(), case])?;
     }
@@ -122,5 +145,5 @@ pub fn milestone_name(milestone: Milestone) -> &'static str {
 
 /// Whether the site still has something to do for a case.
 pub fn needs_work(state: &Fulfillment) -> bool {
-    state.milestone() != Milestone::Closed
+    !state.is_closed() || state.pending().next().is_some()
 }

@@ -4,9 +4,10 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::StoreResult;
 
-/// A serial taken from a block, with what makes it an SSCC.
+/// The next serial of a block, with what makes it an SSCC.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Taken {
+pub struct NextSerial {
+    block: i64,
     /// Extension digit, 0 to 9.
     pub extension: u8,
     /// GS1 company prefix.
@@ -33,18 +34,30 @@ pub fn void(conn: &Connection, first: u64) -> StoreResult<()> {
     Ok(())
 }
 
-/// Takes the next serial, or nothing when all blocks are used up.
-pub fn take(conn: &Connection) -> StoreResult<Option<Taken>> {
-    let found: Option<(i64, i64, u8, String)> = conn
+/// The next serial, not taken yet, or nothing when all blocks are used up.
+pub fn next(conn: &Connection) -> StoreResult<Option<NextSerial>> {
+    let found = conn
         .prepare_cached(
             "SELECT first, next, extension, company_prefix FROM serial_block \
              WHERE voided = 0 AND next < first + count ORDER BY first LIMIT 1",
         )?
-        .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+        .query_row([], |row| {
+            Ok(NextSerial {
+                block: row.get(0)?,
+                serial: row.get::<_, i64>(1)?.unsigned_abs(),
+                extension: row.get(2)?,
+                company_prefix: row.get(3)?,
+            })
+        })
         .optional()?;
-    let Some((first, next, extension, company_prefix)) = found else { return Ok(None) };
-    conn.prepare_cached("UPDATE serial_block SET next = next + 1 WHERE first = ?1")?.execute([first])?;
-    Ok(Some(Taken { extension, company_prefix, serial: next.unsigned_abs() }))
+    Ok(found)
+}
+
+/// Takes the serial: from here on the block goes on behind it.
+pub fn take(conn: &Connection, serial: &NextSerial) -> StoreResult<()> {
+    conn.prepare_cached("UPDATE serial_block SET next = next + 1 WHERE first = ?1")?
+        .execute([serial.block])?;
+    Ok(())
 }
 
 /// Serials that are left over all blocks.
@@ -66,11 +79,15 @@ mod tests {
     fn a_block_ends_at_its_edge_and_a_voided_one_at_once() {
         let mut conn = Connection::open_in_memory().unwrap();
         crate::store::migrate::migrate(&mut conn, UtcMillis(1)).unwrap();
-        assert_eq!(take(&conn).unwrap(), None);
+        assert_eq!(next(&conn).unwrap(), None);
         lease(&conn, 3, "4012345", 100, 2).unwrap();
         lease(&conn, 3, "4012345", 100, 2).unwrap();
         lease(&conn, 3, "4012345", 500, 1).unwrap();
-        let serials = |conn: &Connection| take(conn).unwrap().map(|taken| taken.serial);
+        let serials = |conn: &Connection| {
+            let serial = next(conn).unwrap()?;
+            take(conn, &serial).unwrap();
+            Some(serial.serial)
+        };
         assert_eq!(serials(&conn), Some(100));
         // The same lease once more, after use: the block must not begin again.
         lease(&conn, 3, "4012345", 100, 2).unwrap();

@@ -16,6 +16,8 @@ pub enum Job {
     Command(Box<Command>),
     /// Items of the hub's stream.
     Merge(Batch),
+    /// Items of the hub's stream that cannot be applied, to be kept aside for this reason.
+    SetAside(Batch, String),
     /// The hub has everything through here for good.
     Acknowledge(Mark),
     /// What the hub said about itself and about this site's authority.

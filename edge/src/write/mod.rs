@@ -6,6 +6,7 @@
 mod core;
 mod documents;
 mod job;
+mod pages;
 mod permission;
 mod thread;
 mod unit;
@@ -13,6 +14,7 @@ mod unit;
 pub use core::{Committed, Core, FateUnknown, Limits};
 pub use documents::{DocumentsError, OpenDocuments};
 pub use job::{Answer, Failed, Heard, HubTime, Job, News};
+pub use pages::{MOVEMENTS_IN_ENTRY_MAX, SKUS_IN_ENTRY_MAX};
 pub use permission::{Permit, held, trusted_time};
 pub use thread::{Busy, Unanswered, Work, Writer, WriterGone, WriterOptions};
 pub use unit::{Stop, Unit};

@@ -283,18 +283,14 @@ pub fn describe<K: serde::Serialize>(event: &Event<K>) -> String {
     }
 }
 
-/// What a case promises more than before, by SKU: its lines and accepted amendments.
+/// What a case promises more than before, by SKU.
 fn promised_delta(before: Option<&Fulfillment>, after: &Fulfillment) -> Vec<(Sku, i64)> {
-    let promised = |state: &Fulfillment, line| -> i64 {
-        let asked = state.header.line(line).map_or(0, |line| line.qty.delta());
-        asked + state.added.get(&line).map_or(0, |more| more.delta())
-    };
-    let lines = after.header.lines.iter();
-    lines
-        .map(|line| {
-            let known = before.map_or(0, |before| promised(before, line.line));
-            (line.sku.clone(), promised(after, line.line) - known)
-        })
-        .filter(|(_, units)| *units != 0)
-        .collect()
+    let known = before.map(Fulfillment::promised).unwrap_or_default();
+    let now = after.promised().into_iter();
+    now.map(|(sku, units)| {
+        let more = units.delta() - known.get(&sku).map_or(0, |units| units.delta());
+        (sku, more)
+    })
+    .filter(|(_, more)| *more != 0)
+    .collect()
 }

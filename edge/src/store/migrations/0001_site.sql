@@ -28,6 +28,13 @@ CREATE TABLE reservation (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX reservation_of_case ON reservation (case_id);
 
+-- Containers with goods in them, and whose goods they are.
+CREATE TABLE holding (
+    container TEXT PRIMARY KEY NOT NULL,
+    case_id   TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX holding_of_case ON holding (case_id);
+
 -- Balances that are not zero. lot, serial and owner are empty where the key has none.
 CREATE TABLE balance (
     sku        TEXT NOT NULL,
@@ -46,9 +53,17 @@ CREATE TABLE rights (
     sku      TEXT PRIMARY KEY NOT NULL,
     granted  INTEGER NOT NULL,
     promised INTEGER NOT NULL,
-    returned INTEGER NOT NULL,
-    recalled INTEGER NOT NULL
+    returned INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- Units asked back from the hub and not answered yet, by the event that asked.
+CREATE TABLE recall (
+    event TEXT NOT NULL,
+    sku   TEXT NOT NULL,
+    units INTEGER NOT NULL CHECK (units > 0),
+    PRIMARY KEY (event, sku)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX recall_of_sku ON recall (sku, units);
 
 -- What came of each command, for its retries.
 CREATE TABLE outcome (

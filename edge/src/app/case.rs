@@ -1,0 +1,79 @@
+//! The way of every command about a case: load, look up what the decision needs, decide, record.
+
+use outpost_model::command::CaseCommand;
+use outpost_model::decide::{Context, SitePolicy, decide};
+use outpost_model::fact::{LabelKind, Permission, SiteFact};
+use outpost_model::id::{CaseId, ContainerId};
+
+use super::{hand_over, label, pick, short};
+use crate::store::case::{self, CaseRow};
+use crate::write::{Stop, Unit, held};
+
+/// Does a command about a case.
+pub fn case(unit: &mut Unit<'_>, id: CaseId, command: &CaseCommand) -> Result<(), Stop> {
+    let mut row = unit.case(id)?;
+    match command {
+        CaseCommand::Pick { .. } => pick::pick(unit, &mut row, command),
+        CaseCommand::Short { .. } => short::short(unit, &mut row, command),
+        CaseCommand::Label { .. } => label::label(unit, &mut row, command),
+        CaseCommand::HandOver { .. } => hand_over::hand_over(unit, &mut row, command),
+        CaseCommand::Pack { container, .. } => {
+            let policy = unit.site().policy();
+            let mut context = context(unit, &row, &policy)?;
+            context.container_holder = other_holder(unit, &row, container)?;
+            carry_out(unit, &mut row, command, &context)
+        }
+        _ => {
+            let policy = unit.site().policy();
+            let context = context(unit, &row, &policy)?;
+            carry_out(unit, &mut row, command, &context)
+        }
+    }
+}
+
+/// What every decision about a case needs.
+pub fn context<'p>(unit: &Unit<'_>, row: &CaseRow, policy: &'p SitePolicy) -> Result<Context<'p>, Stop> {
+    let service = row.state.header.service;
+    let permission = held(unit.tx(), unit.site(), unit.moment(), row.position, service)?;
+    Ok(Context::new(unit.now(), permission, policy))
+}
+
+/// Decides and records; remembers a permission that was given, so that it is looked at again after the commit.
+pub fn carry_out(
+    unit: &mut Unit<'_>,
+    row: &mut CaseRow,
+    command: &CaseCommand,
+    context: &Context<'_>,
+) -> Result<(), Stop> {
+    let decision = decide(&row.state, command, context)?;
+    let first = unit.events().len();
+    let permitted: Vec<usize> = decision
+        .facts
+        .iter()
+        .enumerate()
+        .filter(|(_, fact)| needs_permission(fact))
+        .map(|(i, _)| i)
+        .collect();
+    unit.record(row, decision.facts)?;
+    for index in permitted {
+        if let Some(event) = unit.events().get(first + index).copied() {
+            unit.permitted(row, event);
+        }
+    }
+    Ok(())
+}
+
+/// Whether a fact stands on the site's authority.
+fn needs_permission(fact: &SiteFact) -> bool {
+    match fact {
+        SiteFact::Labeled { label: LabelKind::Carrier, permission, .. } => *permission == Permission::Granted,
+        SiteFact::HandedOver { permission, .. } => *permission == Permission::Granted,
+        _ => false,
+    }
+}
+
+/// Another case whose goods lie in the container.
+pub fn other_holder(unit: &Unit<'_>, row: &CaseRow, container: &ContainerId) -> Result<Option<CaseId>, Stop> {
+    let holder = case::holder(unit.tx(), container)?;
+    Ok(holder.filter(|holder| *holder != row.state.header.case))
+}
