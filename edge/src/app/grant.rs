@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use outpost_model::id::{ReasonCode, Sku};
 use outpost_model::page::{LedgerFact, SkuQty};
 use outpost_model::quantity::Quantity;
-use outpost_model::rights::walk_in;
+use outpost_model::rights::{grantable, walk_in};
 
 use crate::store::{case, exception, product, right, stock};
 use crate::write::{SKUS_IN_ENTRY_MAX, Stop, Unit};
@@ -77,7 +77,6 @@ impl Standing {
 
     /// Units that walk-ins may have.
     fn walk_in(&self) -> i64 {
-        let positive = |units: i64| u64::try_from(units).unwrap_or(0);
         walk_in(self.sellable, positive(self.reserved), positive(self.unused))
     }
 
@@ -85,9 +84,12 @@ impl Standing {
     fn grantable(&self, unit: &Unit<'_>, sku: &Sku) -> Result<i64, Stop> {
         let book = unit.site().rules.current();
         let class = product::class_of(unit.tx(), sku)?;
-        let Some(policy) = book.rules.grant_policy(&class) else { return Ok(0) };
-        let free = u64::try_from(self.sellable - self.reserved).unwrap_or(0);
-        let target = i64::try_from(policy.target(free)).unwrap_or(i64::MAX);
-        Ok((target - self.unused.max(0)).min(self.walk_in()))
+        let policy = book.rules.grants.get(&class);
+        let units = grantable(policy, self.sellable, positive(self.reserved), positive(self.unused));
+        Ok(i64::try_from(units).unwrap_or(i64::MAX).min(self.walk_in()))
     }
+}
+
+fn positive(units: i64) -> u64 {
+    u64::try_from(units).unwrap_or(0)
 }
