@@ -24,8 +24,8 @@ pub struct Document {
     ev_id: ObjId,
     /// Every change in the document, with the counter that follows its last operation.
     changes: BTreeMap<ChangeHash, u64>,
-    /// The last sequence number of every author.
-    authors: BTreeMap<Incarnation, u64>,
+    /// The last sequence number of every author, and the change that has it.
+    authors: BTreeMap<Incarnation, (u64, ChangeHash)>,
     entries: usize,
 }
 
@@ -198,8 +198,9 @@ impl Document {
         let mut authors = BTreeMap::new();
         for change in inner.get_changes_meta(&[]) {
             let author = Incarnation::from_slice(change.actor.to_bytes());
-            let last = authors.entry(author.ok_or("an actor of another length")?).or_insert(0);
-            *last = change.seq.max(*last);
+            let this = (change.seq, ChangeHash(change.hash.0));
+            let last = authors.entry(author.ok_or("an actor of another length")?).or_insert(this);
+            *last = this.max(*last);
             changes.insert(ChangeHash(change.hash.0), change.max_op + 1);
         }
         let entries = inner.length(&ev_id);
@@ -276,7 +277,8 @@ impl Document {
             return Err(DocumentError::Damaged { doc: self.id.clone(), reason });
         }
         let next_op = self.next_op() + fresh.len() as u64;
-        self.note(self.actor, intended.hash, next_op, fresh.len());
+        self.note(self.actor, intended.hash, next_op);
+        self.entries += fresh.len();
         Ok(Some(intended))
     }
 
@@ -296,9 +298,19 @@ impl Document {
     }
 
     fn next_change(&mut self, entries: &[Entry]) -> Change {
-        let seq = self.authors.get(&self.actor).copied().unwrap_or(0) + 1;
         let content = Content::Entries { ev: self.ev, entries: entries.to_vec() };
-        let (start_op, deps) = (self.next_op(), self.heads());
+        let (start_op, mut deps) = (self.next_op(), self.heads());
+        let seq = match self.authors.get(&self.actor) {
+            None => 1,
+            Some((seq, hash)) => {
+                // Automerge names the author's own last change even where a head already builds on it.
+                if !deps.contains(hash) {
+                    deps.push(*hash);
+                    deps.sort_unstable();
+                }
+                seq + 1
+            }
+        };
         Inspection { author: self.actor, seq, start_op, deps, content }.write(self.id.clone())
     }
 
@@ -330,10 +342,10 @@ impl Document {
             Err(_) => return Err(MergeError::Poisoned { reason: "it panicked".to_owned() }),
         }
         for (change, inspection) in &plan.accepted {
-            let added = inspection.content.operations();
-            self.note(inspection.author, change.hash, inspection.next_op(), added);
+            self.note(inspection.author, change.hash, inspection.next_op());
         }
-        Ok(Merged { entries: plan.entries.into_values().collect(), duplicates: plan.duplicates })
+        self.entries += plan.entries.len();
+        Ok(Merged { entries: plan.entries, duplicates: plan.duplicates })
     }
 
     fn plan<'c>(&self, plan: &mut Plan<'c>, change: &'c Change) -> Result<(), MergeError> {
@@ -357,18 +369,19 @@ impl Document {
             start_op = start_op.max(*next);
         }
         let author = inspection.author;
-        let last = plan.authors.get(&author).or_else(|| self.authors.get(&author)).copied().unwrap_or(0);
+        let here = self.authors.get(&author).map(|(seq, _)| seq);
+        let last = plan.authors.get(&author).or(here).copied().unwrap_or(0);
         if inspection.seq != last + 1 || inspection.start_op != start_op || inspection.deps.is_empty() {
             return Err(MergeError::Sequence { hash });
         }
         for entry in entries {
-            let taken =
-                plan.texts.contains_key(entry.id.as_str()) || self.text(&self.ev_id, &entry.id).is_some();
-            if taken {
-                return Err(MergeError::EntryExists { hash, id: entry.id.clone() });
+            let planned = plan.entries.iter().find(|other| other.id == entry.id);
+            match planned.map(|other| other.text.clone()).or_else(|| self.text(&self.ev_id, &entry.id)) {
+                None => plan.entries.push(entry.clone()),
+                // Two authors may well write the same fact; it stands there once.
+                Some(text) if text == entry.text => {}
+                Some(_) => return Err(MergeError::EntryExists { hash, id: entry.id.clone() }),
             }
-            plan.texts.insert(entry.id.clone(), ());
-            plan.entries.insert(plan.entries.len(), entry.clone());
         }
         let max = Limits::PROTOCOL.document_entries_max;
         if self.entries + plan.entries.len() > max {
@@ -380,10 +393,10 @@ impl Document {
         Ok(())
     }
 
-    fn note(&mut self, author: Incarnation, hash: ChangeHash, next_op: u64, entries: usize) {
-        *self.authors.entry(author).or_insert(0) += 1;
+    fn note(&mut self, author: Incarnation, hash: ChangeHash, next_op: u64) {
+        let seq = self.authors.get(&author).map_or(0, |(seq, _)| *seq) + 1;
+        self.authors.insert(author, (seq, hash));
         self.changes.insert(hash, next_op);
-        self.entries += entries;
     }
 
     fn text(&self, object: &ObjId, key: &str) -> Option<String> {
@@ -403,8 +416,7 @@ struct Plan<'c> {
     accepted: Vec<(&'c Change, Inspection)>,
     changes: BTreeMap<ChangeHash, u64>,
     authors: BTreeMap<Incarnation, u64>,
-    texts: BTreeMap<String, ()>,
-    entries: BTreeMap<usize, Entry>,
+    entries: Vec<Entry>,
     duplicates: usize,
 }
 

@@ -140,7 +140,7 @@ impl Inspection {
         self.start_op + self.content.operations() as u64
     }
 
-    fn check(&self, limits: &Limits) -> Result<(), ChangeError> {
+    pub(crate) fn check(&self, limits: &Limits) -> Result<(), ChangeError> {
         let within = |what, found, min, max| {
             if found < min || found > max {
                 return Err(ChangeError::Limit { what, found, min, max });

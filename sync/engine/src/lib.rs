@@ -25,6 +25,7 @@
 mod bytes;
 mod change;
 mod document;
+mod frame;
 mod identity;
 mod inspection;
 mod item;
@@ -39,6 +40,7 @@ pub use bytes::{
 };
 pub use change::Change;
 pub use document::{Document, DocumentError, MergeError, Merged};
+pub use frame::Envelope;
 pub use identity::{Identity, IdentityError, PeerKeys, PublicIdentity};
 pub use inspection::{ChangeError, Content, Entry, Inspection, ObjectRef};
 pub use item::{Incoming, Item, Link, Mark, Outgoing, Position, Record, RecordError};

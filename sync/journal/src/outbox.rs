@@ -112,8 +112,14 @@ pub fn append(conn: &Connection, written_at_ms: i64, item: &Item) -> Result<Mark
     Ok(mark)
 }
 
-/// Answers a session's question: items of the own stream in its order, at most `limit`.
-pub fn read(conn: &Connection, query: &Query, limit: usize) -> Result<Vec<Outgoing>, JournalError> {
+/// Answers a session's question: items of the own stream in its order, at most `limit`, and none after those with
+/// which they weigh more than `bytes_max`.
+pub fn read(
+    conn: &Connection,
+    query: &Query,
+    limit: usize,
+    bytes_max: usize,
+) -> Result<Vec<Outgoing>, JournalError> {
     let (doc, after) = match query {
         Query::After { after } => (None, after),
         Query::Document { doc, after } => (Some(doc.as_str()), after),
@@ -137,8 +143,13 @@ pub fn read(conn: &Connection, query: &Query, limit: usize) -> Result<Vec<Outgoi
         None => statement.query(params![ord, n, limit])?,
     };
     let mut items = Vec::new();
-    while let Some(row) = rows.next()? {
-        items.push(outgoing(row)?);
+    let mut weight = 0;
+    while weight <= bytes_max
+        && let Some(row) = rows.next()?
+    {
+        let item = outgoing(row)?;
+        weight += item.item.weight();
+        items.push(item);
     }
     Ok(items)
 }

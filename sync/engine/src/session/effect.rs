@@ -101,7 +101,7 @@ pub enum Input {
     TooLarge,
     /// A frame arrived.
     Received(Vec<u8>),
-    /// The answer to [`Effect::Read`], at most `limit` items. Fewer mean that there are no more now.
+    /// The answer to [`Effect::Read`]. An empty one means that there are no more now.
     Read {
         /// The question.
         query: Query,
@@ -164,8 +164,10 @@ pub enum Effect {
     Read {
         /// Which items.
         query: Query,
-        /// At most how many.
+        /// At most how many items.
         limit: usize,
+        /// Stop after the first item with which they weigh more than this.
+        bytes_max: usize,
     },
     /// Apply these items and the progress they make in one transaction, then answer with [`Input::Stored`] or
     /// [`Input::StoreFailed`]. There is one unanswered `Store` at a time.

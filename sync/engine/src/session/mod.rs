@@ -1,12 +1,27 @@
 //! One peer's conversation.
 
 mod effect;
+mod flight;
+mod greeting;
+mod lanes;
+mod receiving;
+mod sending;
+mod wire;
 
 pub use effect::{
     Batch, Channel, Effect, Input, Local, Notice, Now, QuarantineReason, Query, Refusal, Remote, Schema, Side,
 };
 
+use std::collections::VecDeque;
+
+use crate::bytes::{Conversation, Incarnation, InstallId};
+use crate::frame::body::{Acknowledgement, Batch as BatchBody, Body, Head, RefusedItem};
+use crate::frame::open;
+use crate::identity::PeerKeys;
 use crate::settings::Settings;
+use receiving::{Receiving, Taken};
+use sending::Sending;
+use wire::{Turn, Wire};
 
 /// One peer's conversation, on either side: an edge has one, the hub one per site.
 ///
@@ -32,7 +47,7 @@ use crate::settings::Settings;
 /// # use outpost_sync::{Batch, Effect, Input, Mark, Notice, Now, Outgoing, Query, Session};
 /// # struct Line; impl Line { fn publish(&self, _: Vec<u8>) {} fn next(&self, _: Option<u64>) -> Input { Input::Tick } }
 /// # struct Journal; impl Journal {
-/// #     fn read(&self, _: &Query, _: usize) -> Vec<Outgoing> { Vec::new() }
+/// #     fn read(&self, _: &Query, _: usize, _: usize) -> Vec<Outgoing> { Vec::new() }
 /// #     fn store(&self, _: Batch) -> bool { true }
 /// #     fn acknowledged(&self, _: Mark) {}
 /// #     fn keep(&self, _: Vec<u8>, _: String) {}
@@ -49,8 +64,8 @@ use crate::settings::Settings;
 ///     for effect in session.handle(now(), &mut rng, input) {
 ///         match effect {
 ///             Effect::Publish { bytes, .. } => line.publish(bytes),
-///             Effect::Read { query, limit } => {
-///                 let items = journal.read(&query, limit);
+///             Effect::Read { query, limit, bytes_max } => {
+///                 let items = journal.read(&query, limit, bytes_max);
 ///                 inputs.push_back(Input::Read { query, items });
 ///             }
 ///             Effect::Store(batch) => inputs.push_back(match journal.store(batch) {
@@ -67,39 +82,232 @@ use crate::settings::Settings;
 /// ```
 pub struct Session {
     settings: Settings,
-    local: Local,
-    remote: Remote,
+    wire: Wire,
+    keys: PeerKeys,
+    schema: Schema,
+    authority: Vec<u8>,
+    sending: Sending,
+    receiving: Receiving,
+    line_up: bool,
+    greeting: Greeting,
+    peer: Option<InstallId>,
+    heard_at: Option<u64>,
+    /// At the hub: the conversation before this one, whose late frames are no news.
+    previous: Option<Conversation>,
+    silence: Silence,
+}
+
+/// Since when nothing was heard of the peer.
+#[derive(Default)]
+struct Silence {
+    since: Option<u64>,
+    told: bool,
+}
+
+impl Silence {
+    fn ends_at(&self, settings: &Settings) -> Option<u64> {
+        self.since.filter(|_| !self.told).map(|since| since + settings.silent_after_ms)
+    }
+}
+
+/// Where the two sides stand with introducing themselves.
+#[derive(Default)]
+struct Greeting {
+    /// A conversation exists: at a site since its line is up, at the hub since a hello.
+    begun: bool,
+    /// Both sides have introduced themselves.
+    established: bool,
+    /// At a site: when the next hello is due, and how long to wait for its answer.
+    hello_due: Option<u64>,
+    hello_wait_ms: u64,
+    hello_sent_at: Option<u64>,
+    /// The last hellos, by nonce, with the boot clock when they were sent.
+    hellos: VecDeque<(u64, u64)>,
+    /// At the hub: when a hail is due, and when the last one went out.
+    hail_due: Option<u64>,
+    hailed_at: Option<u64>,
+    /// At a site: the wall clock of the last hail that was followed.
+    hail_followed: i64,
+    /// At the hub: the site has not been told of the newest authority.
+    authority_untold: bool,
+    /// The serial of the newest frame that gave authority.
+    authority_serial: u64,
 }
 
 impl Session {
     /// A session whose line is down.
     pub fn new(settings: Settings, local: Local, remote: Remote) -> Self {
-        Self { settings, local, remote }
+        let Local { side, site, identity, epoch, links, schema, authority } = local;
+        Self {
+            sending: Sending::new(links, &settings),
+            receiving: Receiving::new(remote.progress),
+            wire: Wire::new(side, site, identity, epoch),
+            keys: remote.keys,
+            settings,
+            schema,
+            authority,
+            line_up: false,
+            greeting: Greeting::default(),
+            peer: None,
+            heard_at: None,
+            previous: None,
+            silence: Silence::default(),
+        }
     }
 
     /// Takes in one thing that happened and says what must be done.
-    pub fn handle(&mut self, _now: Now, _rng: &mut (impl rand::Rng + ?Sized), input: Input) -> Vec<Effect> {
+    pub fn handle(&mut self, now: Now, rng: &mut (impl rand::Rng + ?Sized), input: Input) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        self.silence.since.get_or_insert(now.boot_ms);
         match input {
-            Input::Links(links) => self.local.links = links,
-            Input::Keys(keys) => self.remote.keys = keys,
-            Input::Authority(authority) => self.local.authority = authority,
-            _ => {}
+            Input::LineUp => self.line_up(now, rng, &mut effects),
+            Input::LineDown => self.line_down(),
+            Input::TooLarge => effects.extend(self.sending.too_large().into_iter().map(Effect::Notice)),
+            Input::Received(frame) => self.received(now, rng, frame, &mut effects),
+            Input::Read { query, items } => {
+                effects.extend(self.sending.read(now, query, items).into_iter().map(Effect::Notice));
+            }
+            Input::Stored { refused } => self.receiving.stored(refused),
+            Input::StoreFailed => self.receiving.store_failed(),
+            Input::Woken => self.sending.woken(),
+            Input::Tick => {}
+            Input::Promote(doc) => self.sending.promote(doc),
+            Input::Authority(authority) => {
+                self.greeting.authority_untold |= authority != self.authority;
+                self.authority = authority;
+            }
+            Input::Links(links) => {
+                self.sending.links = links;
+                self.introduce(now, rng, &mut effects);
+            }
+            Input::Keys(keys) => self.keys = keys,
         }
-        Vec::new()
+        self.attend(now, rng, &mut effects);
+        effects
+    }
+
+    /// What is due whatever happened: greetings, deliveries, acknowledgements, frames, and telling of silence.
+    fn attend(&mut self, now: Now, rng: &mut (impl rand::Rng + ?Sized), effects: &mut Vec<Effect>) {
+        let items = self.receiving.deliver(&self.settings);
+        if let (false, Some(install)) = (items.is_empty(), self.peer) {
+            effects.push(Effect::Store(Batch { site: self.wire.site.clone(), install, items }));
+        }
+        if self.silence.ends_at(&self.settings).is_some_and(|at| at <= now.boot_ms) {
+            self.silence.told = true;
+            effects.push(Effect::Notice(Notice::Silent));
+        }
+        if !self.line_up {
+            return;
+        }
+        self.greet_if_due(now, rng, effects);
+        if self.greeting.established {
+            self.acknowledge(effects);
+            let (wire, settings) = (&mut self.wire, &self.settings);
+            self.sending.pump(&mut Turn { now, rng, wire, settings, effects });
+        }
+    }
+
+    fn received(
+        &mut self,
+        now: Now,
+        rng: &mut (impl rand::Rng + ?Sized),
+        frame: Vec<u8>,
+        effects: &mut Vec<Effect>,
+    ) {
+        if !self.line_up {
+            return;
+        }
+        let (install, body) = match open(&frame, &self.keys, self.wire.peer_side(), &self.wire.site) {
+            Ok(opened) => opened,
+            Err(reason) => return effects.push(Effect::Quarantine { bytes: frame, reason }),
+        };
+        if self.wire.side == Side::Site && body.head().epoch < self.wire.epoch {
+            return effects.push(Effect::Notice(Notice::EpochOver(body.head().epoch)));
+        }
+        self.peer = Some(install);
+        self.heard_at = Some(now.boot_ms);
+        self.silence = Silence { since: Some(now.boot_ms), told: false };
+        let known = self.greeting.begun && body.head().conversation == self.wire.conversation;
+        match body {
+            Body::Hello(head, hello) => self.hello(now, head, &hello, effects),
+            Body::Welcome(head, welcome) if known => self.welcome(now, rng, head, &welcome, effects),
+            Body::Batch(head, batch) if known => {
+                if let Taken::Malformed(reason) = self.take(&head, &batch) {
+                    let reason = QuarantineReason::Malformed(reason.to_owned());
+                    effects.push(Effect::Quarantine { bytes: frame, reason });
+                }
+            }
+            Body::Acknowledgement(head, content) if known => self.acknowledged(&head, content, effects),
+            Body::Hail(_, hail) => self.hailed(now, rng, &hail, effects),
+            Body::Welcome(head, _) | Body::Batch(head, _) | Body::Acknowledgement(head, _) => {
+                if self.previous != Some(head.conversation) {
+                    self.greeting.hail_due.get_or_insert(now.boot_ms);
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, head: &Head, batch: &BatchBody) -> Taken {
+        self.receiving.take(head.incarnation, batch, &self.settings)
+    }
+
+    fn acknowledged(&mut self, head: &Head, content: Acknowledgement, effects: &mut Vec<Effect>) {
+        for applied in &content.applied {
+            effects.extend(self.sending.acknowledged(applied));
+        }
+        for RefusedItem { incarnation, n, reason } in content.refused {
+            let position = crate::item::Position { incarnation, n };
+            effects.push(Effect::Notice(Notice::Refused(Refusal { position, reason })));
+        }
+        if let Some(authority) = content.authority {
+            self.hear_authority(head.serial, authority.into_vec(), effects);
+        }
+    }
+
+    /// Frames may overtake each other: only the newest word on authority counts.
+    fn hear_authority(&mut self, serial: u64, authority: Vec<u8>, effects: &mut Vec<Effect>) {
+        if self.wire.side == Side::Site && serial > self.greeting.authority_serial {
+            self.greeting.authority_serial = serial;
+            effects.push(Effect::Notice(Notice::Authority(authority)));
+        }
+    }
+
+    fn acknowledge(&mut self, effects: &mut Vec<Effect>) {
+        while self.receiving.owes_acknowledgement() || self.greeting.authority_untold {
+            let (applied, refused) = self.receiving.acknowledgement(self.settings.acknowledged_spans_max);
+            let refused = refused.into_iter().map(|refusal| RefusedItem {
+                incarnation: refusal.position.incarnation,
+                n: refusal.position.n,
+                reason: refusal.reason,
+            });
+            let authority = std::mem::take(&mut self.greeting.authority_untold)
+                .then(|| serde_bytes::ByteBuf::from(self.authority.clone()));
+            let content = Acknowledgement { applied, refused: refused.collect(), authority };
+            let bytes = self.wire.write(self.current(), |head| Body::Acknowledgement(head, content));
+            effects.push(Effect::Publish { channel: self.wire.channel(), bytes });
+        }
+    }
+
+    /// This side's current incarnation.
+    fn current(&self) -> Incarnation {
+        self.sending.links.last().map_or(Incarnation([0; 16]), |link| link.incarnation)
     }
 
     /// When [`Input::Tick`] is due, on the boot clock.
     pub fn wake_at(&self) -> Option<u64> {
-        None
+        let silent = self.silence.ends_at(&self.settings);
+        let greeting = [self.greeting.hello_due, self.greeting.hail_due].into_iter().flatten();
+        let on_line = greeting.chain(self.sending.wake_at(&self.settings)).filter(|_| self.line_up);
+        on_line.chain(silent).min()
     }
 
     /// When the peer was last heard of, on the boot clock.
     pub fn heard_at(&self) -> Option<u64> {
-        None
+        self.heard_at
     }
 
-    /// The settings it runs with.
-    pub fn settings(&self) -> &Settings {
-        &self.settings
+    /// Whether both sides have introduced themselves since the line came up.
+    pub fn is_established(&self) -> bool {
+        self.line_up && self.greeting.established
     }
 }

@@ -1,0 +1,233 @@
+//! The bodies of frames: CBOR `[head, content]`, both maps with keys of one letter.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::Kind;
+use crate::bytes::{Conversation, Incarnation};
+use crate::item::{Link, Mark};
+use crate::progress::{Progress, Span};
+
+/// What every frame says first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Head {
+    /// The conversation it belongs to.
+    #[serde(rename = "c")]
+    pub conversation: Conversation,
+    /// Counts the frames of one side in a conversation, from 1.
+    #[serde(rename = "s")]
+    pub serial: u64,
+    /// The incarnation: in a batch that of its positions, in all others the writer's current one.
+    #[serde(rename = "i")]
+    pub incarnation: Incarnation,
+    /// The hub's epoch; in frames of a site the highest one it heard of.
+    #[serde(rename = "e")]
+    pub epoch: u64,
+}
+
+/// How far the writer of a frame has stored one incarnation of the reader.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Applied {
+    /// Everything through here.
+    #[serde(rename = "m")]
+    pub mark: Mark,
+    /// And these.
+    #[serde(rename = "b", default, skip_serializing_if = "Vec::is_empty")]
+    pub beyond: Vec<Span>,
+}
+
+impl Applied {
+    pub(crate) fn of(progress: &Progress, spans_max: usize) -> Self {
+        Self { mark: progress.mark(), beyond: progress.spans(spans_max) }
+    }
+}
+
+/// A site introduces itself: at the beginning of a conversation and again and again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Hello {
+    #[serde(rename = "n")]
+    pub nonce: u64,
+    #[serde(rename = "k")]
+    pub links: Vec<Link>,
+    #[serde(rename = "a")]
+    pub applied: Vec<Applied>,
+    #[serde(rename = "v")]
+    pub schema: (u16, u16),
+    /// The site's boot clock, for people who read traces.
+    #[serde(rename = "t")]
+    pub boot_ms: u64,
+}
+
+/// The hub answers a hello.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Welcome {
+    /// The hello's nonce.
+    #[serde(rename = "n")]
+    pub nonce: u64,
+    /// The hello's boot clock.
+    #[serde(rename = "t")]
+    pub boot_ms: u64,
+    /// The hub's wall clock.
+    #[serde(rename = "w")]
+    pub wall_ms: i64,
+    /// The hub had not heard of the conversation before this hello.
+    #[serde(rename = "f")]
+    pub fresh: bool,
+    #[serde(rename = "k")]
+    pub links: Vec<Link>,
+    #[serde(rename = "a")]
+    pub applied: Vec<Applied>,
+    #[serde(rename = "v")]
+    pub schema: (u16, u16),
+    #[serde(rename = "u", with = "serde_bytes")]
+    pub authority: Vec<u8>,
+}
+
+/// Items of the writer's stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Batch {
+    /// Their numbers, ascending.
+    #[serde(rename = "r")]
+    pub runs: Vec<Span>,
+    /// In a frame of a lane, for each item what it must not be applied before: see [`Lane`].
+    #[serde(rename = "l", default, skip_serializing_if = "Vec::is_empty")]
+    pub lane: Vec<Lane>,
+    /// The first half of BLAKE3 over the items' digests.
+    #[serde(rename = "k")]
+    pub check: serde_bytes::ByteArray<16>,
+    /// How the columns are packed: 0 not at all, 1 with zstd.
+    #[serde(rename = "z")]
+    pub codec: u8,
+    #[serde(rename = "b", with = "serde_bytes")]
+    pub columns: Vec<u8>,
+}
+
+/// What an item that is sent before its turn must wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "i64", from = "i64")]
+pub(crate) enum Lane {
+    /// Nothing: 0.
+    Free,
+    /// This number of the same incarnation, which changed the same document.
+    After(u64),
+    /// All of the incarnations before: −1.
+    AfterParents,
+}
+
+impl From<Lane> for i64 {
+    fn from(lane: Lane) -> i64 {
+        match lane {
+            Lane::Free => 0,
+            Lane::After(n) => n as i64,
+            Lane::AfterParents => -1,
+        }
+    }
+}
+
+impl From<i64> for Lane {
+    fn from(number: i64) -> Self {
+        match u64::try_from(number) {
+            Ok(0) => Self::Free,
+            Ok(n) => Self::After(n),
+            Err(_) => Self::AfterParents,
+        }
+    }
+}
+
+/// An item of the reader that was put in quarantine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RefusedItem {
+    #[serde(rename = "i")]
+    pub incarnation: Incarnation,
+    #[serde(rename = "n")]
+    pub n: u64,
+    #[serde(rename = "w")]
+    pub reason: String,
+}
+
+/// What the writer has stored of the reader's stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Acknowledgement {
+    #[serde(rename = "a")]
+    pub applied: Vec<Applied>,
+    #[serde(rename = "q", default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<RefusedItem>,
+    /// From the hub, when it has changed: the site's authority.
+    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
+    pub authority: Option<serde_bytes::ByteBuf>,
+}
+
+/// The hub does not know the conversation it hears: say hello.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Hail {
+    /// The hub's wall clock; a site follows only hails later than the last one it followed.
+    #[serde(rename = "w")]
+    pub wall_ms: i64,
+}
+
+/// A body of any kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Body {
+    Hello(Head, Hello),
+    Welcome(Head, Welcome),
+    Batch(Head, Batch),
+    Acknowledgement(Head, Acknowledgement),
+    Hail(Head, Hail),
+}
+
+impl Body {
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Self::Hello(..) => Kind::Hello,
+            Self::Welcome(..) => Kind::Welcome,
+            Self::Batch(..) => Kind::Batch,
+            Self::Acknowledgement(..) => Kind::Acknowledgement,
+            Self::Hail(..) => Kind::Hail,
+        }
+    }
+
+    pub(crate) fn head(&self) -> &Head {
+        match self {
+            Self::Hello(head, _)
+            | Self::Welcome(head, _)
+            | Self::Batch(head, _)
+            | Self::Acknowledgement(head, _)
+            | Self::Hail(head, _) => head,
+        }
+    }
+
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Hello(head, content) => write(out, &(head, content)),
+            Self::Welcome(head, content) => write(out, &(head, content)),
+            Self::Batch(head, content) => write(out, &(head, content)),
+            Self::Acknowledgement(head, content) => write(out, &(head, content)),
+            Self::Hail(head, content) => write(out, &(head, content)),
+        }
+    }
+
+    pub(crate) fn read(kind: Kind, bytes: &[u8]) -> Result<Self, &'static str> {
+        let body = match kind {
+            Kind::Hello => read(bytes).map(|(head, content)| Self::Hello(head, content)),
+            Kind::Welcome => read(bytes).map(|(head, content)| Self::Welcome(head, content)),
+            Kind::Batch => read(bytes).map(|(head, content)| Self::Batch(head, content)),
+            Kind::Acknowledgement => read(bytes).map(|(head, content)| Self::Acknowledgement(head, content)),
+            Kind::Hail => read(bytes).map(|(head, content)| Self::Hail(head, content)),
+        };
+        body.ok_or("its body is not what its kind asks for")
+    }
+}
+
+/// Writes plain data as CBOR; writing to memory cannot fail.
+pub(crate) fn write(out: &mut Vec<u8>, value: &impl Serialize) {
+    if ciborium::into_writer(value, &mut *out).is_err() {
+        unreachable!("plain data has a CBOR form");
+    }
+}
+
+/// Reads exactly one CBOR value. Nothing is allocated for a length that the bytes do not have.
+pub(crate) fn read<T: DeserializeOwned>(mut bytes: &[u8]) -> Option<T> {
+    const DEPTH_MAX: usize = 16;
+    let value = ciborium::de::from_reader_with_recursion_limit(&mut bytes, DEPTH_MAX).ok()?;
+    bytes.is_empty().then_some(value)
+}

@@ -1,0 +1,138 @@
+//! Frames on their way, and how many items go into one.
+
+use std::collections::VecDeque;
+
+use super::receiving::{CODEC_PLAIN, CODEC_ZSTD, check};
+use super::wire::Wire;
+use crate::bytes::Digest;
+use crate::frame::body::{Batch, Body, Lane};
+use crate::frame::columns;
+use crate::frame::memory::{Memory, Tip};
+use crate::item::{Item, Outgoing, Position};
+use crate::progress::spans;
+use crate::settings::Settings;
+
+/// A frame that is not wholly acknowledged: the items of it that are not.
+pub(super) struct Flight {
+    pub items: Vec<Outgoing>,
+    lanes: Vec<Option<Lane>>,
+    pub due: u64,
+    pub tries: u32,
+}
+
+impl Flight {
+    pub(super) fn new(items: Vec<(Outgoing, Option<Lane>)>, due: u64, tries: u32) -> Self {
+        let (items, lanes) = items.into_iter().unzip();
+        Self { items, lanes, due, tries }
+    }
+
+    pub(super) fn contains(&self, position: &Position) -> bool {
+        self.items.iter().any(|item| item.mark.position() == *position)
+    }
+
+    pub(super) fn acknowledged(&mut self, acknowledged: impl Fn(&Position) -> bool) {
+        let lanes = std::mem::take(&mut self.lanes);
+        let items = std::mem::take(&mut self.items);
+        let left = items.into_iter().zip(lanes).filter(|(item, _)| !acknowledged(&item.mark.position()));
+        (self.items, self.lanes) = left.unzip();
+    }
+
+    pub(super) fn into_items(self) -> Vec<(Outgoing, Option<Lane>)> {
+        self.items.into_iter().zip(self.lanes).collect()
+    }
+}
+
+/// How items are packed into frames.
+pub(super) struct Pack {
+    items_max: usize,
+    bytes_max: usize,
+    bytes_min: usize,
+    inflated_max: usize,
+    level: i32,
+}
+
+/// What a frame's columns need besides the weight of their items, at most, per item.
+const COLUMN_BYTES: usize = 128;
+
+impl Pack {
+    pub(super) fn new(settings: &Settings) -> Self {
+        Self {
+            items_max: settings.frame_items_max,
+            bytes_max: settings.frame_bytes_max,
+            bytes_min: settings.frame_bytes_min,
+            inflated_max: settings.inflated_bytes_max,
+            level: settings.compression_level,
+        }
+    }
+
+    /// Halves the frames; `false` when they cannot get smaller.
+    pub(super) fn halve(&mut self) -> bool {
+        let before = (self.items_max, self.bytes_max);
+        self.items_max = (self.items_max / 2).max(1);
+        self.bytes_max = (self.bytes_max / 2).max(self.bytes_min);
+        before != (self.items_max, self.bytes_max)
+    }
+
+    /// Whether items are enough for a frame.
+    pub(super) fn is_full(&self, items: &VecDeque<Outgoing>) -> bool {
+        items.len() >= self.items_max
+            || items.iter().map(|outgoing| outgoing.item.weight()).sum::<usize>() >= self.bytes_max
+    }
+
+    /// Writes a frame of the first items: as many as fit, of one incarnation, all in a lane or none. A single item
+    /// makes a frame however long it is.
+    pub(super) fn frame(
+        &self,
+        items: &[(Outgoing, Option<Lane>)],
+        memory: &Memory,
+        wire: &mut Wire,
+    ) -> (Vec<u8>, usize, Vec<Tip>) {
+        let mut count = self.first_guess(items);
+        loop {
+            let chosen = &items[..count];
+            let (batch, tips) = self.batch(chosen, memory);
+            let incarnation = chosen[0].0.mark.incarnation;
+            let bytes = wire.write(incarnation, |head| Body::Batch(head, batch));
+            if bytes.len() <= self.bytes_max || count == 1 {
+                return (bytes, count, tips);
+            }
+            count = count.div_ceil(2).min(count - 1);
+        }
+    }
+
+    fn first_guess(&self, items: &[(Outgoing, Option<Lane>)]) -> usize {
+        let (first, lane) = &items[0];
+        let mut weight = 0;
+        let mut last = 0;
+        let fitting = items.iter().take(self.items_max).take_while(|(outgoing, other)| {
+            weight += outgoing.item.weight() + COLUMN_BYTES;
+            let ascending = outgoing.mark.n > last;
+            last = outgoing.mark.n;
+            outgoing.mark.incarnation == first.mark.incarnation
+                && other.is_some() == lane.is_some()
+                && ascending
+                && weight <= self.inflated_max
+        });
+        fitting.count().max(1)
+    }
+
+    fn batch(&self, items: &[(Outgoing, Option<Lane>)], memory: &Memory) -> (Batch, Vec<Tip>) {
+        let numbered: Vec<(u64, &Item)> =
+            items.iter().map(|(outgoing, _)| (outgoing.mark.n, &outgoing.item)).collect();
+        let (columns, tips) = columns::encode(&numbered, items[0].0.mark.incarnation, memory);
+        let digests: Vec<Digest> = items.iter().map(|(outgoing, _)| outgoing.item.digest()).collect();
+        let packed = zstd::bulk::compress(&columns, self.level).ok();
+        let (codec, columns) = match packed.filter(|packed| packed.len() < columns.len()) {
+            Some(packed) => (CODEC_ZSTD, packed),
+            None => (CODEC_PLAIN, columns),
+        };
+        let batch = Batch {
+            runs: spans(numbered.iter().map(|(n, _)| *n)),
+            lane: items.iter().filter_map(|(_, lane)| *lane).collect(),
+            check: serde_bytes::ByteArray::new(check(&digests)),
+            codec,
+            columns,
+        };
+        (batch, tips)
+    }
+}

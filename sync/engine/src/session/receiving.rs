@@ -1,0 +1,320 @@
+//! The peer's stream: what came, what waits for its turn, what is being stored, what must be acknowledged.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::effect::{Notice, Refusal};
+use crate::bytes::{Digest, Incarnation};
+use crate::frame::body::{Applied, Batch, Lane};
+use crate::frame::columns::{self, Unreadable};
+use crate::frame::memory::Memory;
+use crate::item::{Incoming, Link, Position};
+use crate::progress::{Progress, Span};
+use crate::settings::Settings;
+
+/// The most items of one incarnation that are stored before a gap; later ones wait for the gap to close.
+const BEYOND_MAX: usize = 4_096;
+/// The most refusals told in one acknowledgement.
+const REFUSED_MAX: usize = 32;
+
+pub(super) struct Receiving {
+    links: Vec<Link>,
+    progress: BTreeMap<Incarnation, Progress>,
+    waiting: BTreeMap<(Incarnation, u64), Waiting>,
+    waiting_bytes: usize,
+    storing: Vec<(Position, Digest)>,
+    touched: BTreeSet<Incarnation>,
+    refused: Vec<Refusal>,
+    memory: BTreeMap<Incarnation, Memory>,
+}
+
+struct Waiting {
+    incoming: Incoming,
+    /// Set when the item was sent before its turn.
+    lane: Option<Lane>,
+}
+
+/// What became of a batch.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// Its items wait for their turn, or were there already.
+    Yes,
+    /// It cannot be used now and will come again.
+    NotNow,
+    /// It makes no sense.
+    Malformed(&'static str),
+}
+
+impl Receiving {
+    pub(super) fn new(progress: Vec<Progress>) -> Self {
+        Self {
+            links: Vec::new(),
+            progress: progress.into_iter().map(|progress| (progress.incarnation(), progress)).collect(),
+            waiting: BTreeMap::new(),
+            waiting_bytes: 0,
+            storing: Vec::new(),
+            touched: BTreeSet::new(),
+            refused: Vec::new(),
+            memory: BTreeMap::new(),
+        }
+    }
+
+    /// Forgets what belongs to the conversation. What is being stored is not: its answer is still to come.
+    pub(super) fn begin(&mut self) {
+        self.waiting.clear();
+        self.waiting_bytes = 0;
+        self.touched.clear();
+        self.memory.clear();
+    }
+
+    /// Takes the peer's word for which incarnations it still has something of.
+    pub(super) fn greet(&mut self, links: &[Link]) -> Vec<Notice> {
+        let mut notices = Vec::new();
+        for (i, link) in links.iter().enumerate() {
+            let sealed =
+                (i + 1 < links.len()).then_some(Position { incarnation: link.incarnation, n: link.last });
+            for known in [sealed, link.parent].into_iter().flatten() {
+                let here = self.progress.get(&known.incarnation).map_or(0, Progress::through);
+                if here > known.n {
+                    let incarnation = known.incarnation;
+                    notices.push(Notice::PeerRolledBack { incarnation, here, there: known.n });
+                }
+            }
+            self.progress.entry(link.incarnation).or_insert_with(|| Progress::start(link.incarnation));
+        }
+        self.links = links.to_vec();
+        let listed: BTreeSet<_> = links.iter().map(|link| link.incarnation).collect();
+        self.waiting.retain(|(incarnation, _), _| listed.contains(incarnation));
+        self.waiting_bytes = self.waiting.values().map(|waiting| waiting.incoming.item.weight()).sum();
+        notices
+    }
+
+    pub(super) fn take(&mut self, incarnation: Incarnation, batch: &Batch, settings: &Settings) -> Taken {
+        if !self.links.iter().any(|link| link.incarnation == incarnation) {
+            return Taken::NotNow;
+        }
+        let numbers = match numbers(&batch.runs) {
+            Some(numbers) if batch.lane.is_empty() || batch.lane.len() == numbers.len() => numbers,
+            _ => return Taken::Malformed("its numbers are not ascending, or too many"),
+        };
+        let columns = match unpack(batch, settings.inflated_bytes_max) {
+            Ok(columns) => columns,
+            Err(reason) => return Taken::Malformed(reason),
+        };
+        let memory = self.memory.entry(incarnation).or_default();
+        let (items, tips) = match columns::decode(&columns, &numbers, incarnation, memory) {
+            Ok(read) => read,
+            Err(Unreadable::Reference) => return Taken::NotNow,
+            Err(Unreadable::Malformed(reason)) => return Taken::Malformed(reason),
+        };
+        let digests: Vec<Digest> = items.iter().map(crate::item::Item::digest).collect();
+        if check(&digests) != *batch.check {
+            return Taken::Malformed("its items are not the ones that were sent");
+        }
+        tips.into_iter().for_each(|tip| memory.note(tip));
+        self.touched.insert(incarnation);
+        for (i, ((item, digest), n)) in items.into_iter().zip(digests).zip(numbers).enumerate() {
+            let position = Position { incarnation, n };
+            if self.has(position) {
+                continue;
+            }
+            let (weight, lane) = (item.weight(), batch.lane.get(i).copied());
+            let full = self.waiting.len() >= settings.waiting_items_max
+                || self.waiting_bytes + weight > settings.waiting_bytes_max;
+            // What is next in its turn always finds a place, or a full room would never empty.
+            if full && !self.is_next(position) {
+                continue;
+            }
+            self.waiting_bytes += weight;
+            let incoming = Incoming { position, digest, item };
+            self.waiting.insert((incarnation, n), Waiting { incoming, lane });
+        }
+        Taken::Yes
+    }
+
+    fn has(&self, position: Position) -> bool {
+        self.is_stored(position)
+            || self.storing.iter().any(|(storing, _)| *storing == position)
+            || self.waiting.contains_key(&(position.incarnation, position.n))
+    }
+
+    fn is_stored(&self, position: Position) -> bool {
+        self.progress.get(&position.incarnation).is_some_and(|progress| progress.contains(position.n))
+    }
+
+    fn is_next(&self, position: Position) -> bool {
+        let through = self.progress.get(&position.incarnation).map_or(0, Progress::through);
+        position.n == through + 1
+    }
+
+    /// The items whose turn it is, unless a store is still unanswered.
+    pub(super) fn deliver(&mut self, settings: &Settings) -> Vec<Incoming> {
+        if !self.storing.is_empty() {
+            return Vec::new();
+        }
+        let mut batch = Vec::new();
+        let mut room = (settings.store_items_max, settings.store_bytes_max);
+        let mut parents_complete = true;
+        for link in self.links.clone() {
+            let complete = self.deliver_link(&link, parents_complete, &mut batch, &mut room);
+            parents_complete &= complete;
+        }
+        self.storing = batch.iter().map(|incoming: &Incoming| (incoming.position, incoming.digest)).collect();
+        batch
+    }
+
+    /// Delivers from one incarnation and says whether nothing of it is missing then.
+    fn deliver_link(
+        &mut self,
+        link: &Link,
+        parents_complete: bool,
+        batch: &mut Vec<Incoming>,
+        room: &mut (usize, usize),
+    ) -> bool {
+        let incarnation = link.incarnation;
+        let Some(progress) = self.progress.get(&incarnation).cloned() else {
+            return link.last == 0;
+        };
+        let mut delivered = BTreeSet::new();
+        let mut through = progress.through();
+        if parents_complete {
+            loop {
+                let next = through + 1;
+                if !progress.contains(next) {
+                    let Some(incoming) = self.take_waiting(incarnation, next, room) else { break };
+                    delivered.insert(next);
+                    batch.push(incoming);
+                }
+                through = next;
+            }
+        }
+        let early: Vec<(u64, Lane)> = self
+            .waiting
+            .range((incarnation, 0)..=(incarnation, u64::MAX))
+            .filter_map(|((_, n), waiting)| waiting.lane.map(|lane| (*n, lane)))
+            .collect();
+        for (n, lane) in early {
+            let free = match lane {
+                Lane::Free => true,
+                Lane::After(before) => progress.contains(before) || delivered.contains(&before),
+                Lane::AfterParents => parents_complete,
+            };
+            let near = progress.beyond().len() + delivered.len() < BEYOND_MAX;
+            if free
+                && near
+                && let Some(incoming) = self.take_waiting(incarnation, n, room)
+            {
+                delivered.insert(n);
+                batch.push(incoming);
+            }
+        }
+        through >= link.last
+    }
+
+    fn take_waiting(
+        &mut self,
+        incarnation: Incarnation,
+        n: u64,
+        room: &mut (usize, usize),
+    ) -> Option<Incoming> {
+        let weight = self.waiting.get(&(incarnation, n))?.incoming.item.weight();
+        let (items, bytes) = *room;
+        // A single item that is longer than the room still gets it alone.
+        if items == 0 || bytes == 0 {
+            return None;
+        }
+        *room = (items - 1, bytes.saturating_sub(weight));
+        self.waiting_bytes -= weight;
+        self.waiting.remove(&(incarnation, n)).map(|waiting| waiting.incoming)
+    }
+
+    /// The store was committed. What was refused is counted as received.
+    pub(super) fn stored(&mut self, refused: Vec<Refusal>) {
+        for (position, digest) in std::mem::take(&mut self.storing) {
+            let incarnation = position.incarnation;
+            let progress = self.progress.entry(incarnation).or_insert_with(|| Progress::start(incarnation));
+            progress.store(position.n, digest);
+            self.touched.insert(incarnation);
+        }
+        self.refused.extend(refused);
+    }
+
+    /// The store failed: everything waiting may build on it, so it must all come again.
+    pub(super) fn store_failed(&mut self) {
+        self.storing.clear();
+        self.waiting.clear();
+        self.waiting_bytes = 0;
+    }
+
+    /// Whether something came that the peer does not know to be stored.
+    pub(super) fn owes_acknowledgement(&self) -> bool {
+        self.storing.is_empty() && (!self.touched.is_empty() || !self.refused.is_empty())
+    }
+
+    /// What an acknowledgement says; from then on nothing is owed.
+    pub(super) fn acknowledgement(&mut self, spans_max: usize) -> (Vec<Applied>, Vec<Refusal>) {
+        let touched = std::mem::take(&mut self.touched);
+        let applied = touched
+            .iter()
+            .filter_map(|incarnation| self.progress.get(incarnation))
+            .map(|progress| Applied::of(progress, spans_max))
+            .collect();
+        let told = self.refused.len().min(REFUSED_MAX);
+        (applied, self.refused.drain(..told).collect())
+    }
+
+    /// What a greeting says: the progress in what the peer named, or in everything while it named nothing.
+    pub(super) fn applied(&self, spans_max: usize, links_max: usize) -> Vec<Applied> {
+        let named =
+            self.links.iter().flat_map(|link| [Some(link.incarnation), link.parent.map(|p| p.incarnation)]);
+        let mut named: BTreeSet<Incarnation> = named.flatten().collect();
+        if named.is_empty() {
+            named = self.progress.keys().copied().collect();
+        }
+        let known = named.iter().filter_map(|incarnation| self.progress.get(incarnation));
+        known.take(2 * links_max).map(|progress| Applied::of(progress, spans_max)).collect()
+    }
+}
+
+/// The numbers in ascending runs; nothing when they are not ascending or there are too many.
+fn numbers(runs: &[Span]) -> Option<Vec<u64>> {
+    const ITEMS_MAX: u64 = 1_000;
+    let mut numbers = Vec::new();
+    let mut last = 0;
+    for run in runs {
+        let count = run.through.checked_sub(run.from)?;
+        if run.from <= last || count >= ITEMS_MAX || numbers.len() as u64 + count >= ITEMS_MAX {
+            return None;
+        }
+        numbers.extend(run.from..=run.through);
+        last = run.through;
+    }
+    Some(numbers)
+}
+
+/// Unpacks the columns. The size a frame claims is compared with the limit before anything is allocated for it.
+fn unpack(batch: &Batch, max: usize) -> Result<Vec<u8>, &'static str> {
+    match batch.codec {
+        CODEC_PLAIN if batch.columns.len() <= max => Ok(batch.columns.clone()),
+        CODEC_ZSTD => {
+            let size = zstd::zstd_safe::get_frame_content_size(&batch.columns).ok().flatten();
+            let size = size.and_then(|size| usize::try_from(size).ok()).filter(|size| *size <= max);
+            let size = size.ok_or("it unpacks to more than is allowed, or does not say to how much")?;
+            zstd::bulk::decompress(&batch.columns, size).map_err(|_| "it cannot be unpacked")
+        }
+        _ => Err("it is packed in an unknown way"),
+    }
+}
+
+pub(super) const CODEC_PLAIN: u8 = 0;
+pub(super) const CODEC_ZSTD: u8 = 1;
+
+/// The first half of BLAKE3 over the digests of a frame's items.
+pub(super) fn check(digests: &[Digest]) -> [u8; 16] {
+    let mut hasher = blake3::Hasher::new();
+    digests.iter().for_each(|digest| {
+        hasher.update(&digest.0);
+    });
+    let mut half = [0; 16];
+    half.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    half
+}

@@ -1,0 +1,322 @@
+//! One's own stream on its way to the peer: reading ahead, cutting frames, sending again, acknowledgements.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::effect::{Effect, Notice, Now, Query};
+use super::flight::{Flight, Pack};
+use super::lanes::Lanes;
+use super::wire::{Turn, jittered};
+use crate::bytes::{DocumentId, Incarnation};
+use crate::frame::body::{Applied, Lane};
+use crate::frame::memory::Memory;
+use crate::item::{Link, Outgoing, Position};
+use crate::progress::Span;
+use crate::settings::Settings;
+
+/// Frames of lanes may be on their way beyond the window, so that a full window does not hold them up.
+const LANE_FRAMES: usize = 2;
+
+pub(super) struct Sending {
+    pub links: Vec<Link>,
+    peer: BTreeMap<Incarnation, PeerHas>,
+    /// The highest number read of each incarnation.
+    read_through: BTreeMap<Incarnation, u64>,
+    cursor: Option<Position>,
+    unanswered: Option<Query>,
+    /// The unanswered read belongs to what is over.
+    stale: bool,
+    more: bool,
+    pending: VecDeque<Outgoing>,
+    pending_since: Option<u64>,
+    flights: Vec<Flight>,
+    memory: BTreeMap<Incarnation, Memory>,
+    lanes: Lanes,
+    pack: Pack,
+    /// The conversation is open.
+    open: bool,
+}
+
+#[derive(Default)]
+struct PeerHas {
+    through: u64,
+    beyond: Vec<Span>,
+}
+
+impl PeerHas {
+    fn contains(&self, n: u64) -> bool {
+        n <= self.through || self.beyond.iter().any(|span| span.from <= n && n <= span.through)
+    }
+}
+
+impl Sending {
+    pub(super) fn new(links: Vec<Link>, settings: &Settings) -> Self {
+        Self {
+            links,
+            peer: BTreeMap::new(),
+            read_through: BTreeMap::new(),
+            cursor: None,
+            unanswered: None,
+            stale: false,
+            more: false,
+            pending: VecDeque::new(),
+            pending_since: None,
+            flights: Vec::new(),
+            memory: BTreeMap::new(),
+            lanes: Lanes::default(),
+            pack: Pack::new(settings),
+            open: false,
+        }
+    }
+
+    /// The line or the conversation is over: what is on its way may be lost.
+    pub(super) fn close(&mut self) {
+        self.open = false;
+        self.peer.clear();
+        self.rewind();
+    }
+
+    /// The peer has introduced itself and said what it has: sending begins there.
+    pub(super) fn open(&mut self) {
+        if !self.open {
+            self.open = true;
+            self.rewind();
+        }
+    }
+
+    /// Forgets everything read and sent that is not acknowledged, and reads it again.
+    fn rewind(&mut self) {
+        self.pending.clear();
+        self.pending_since = None;
+        self.flights.clear();
+        self.memory.clear();
+        self.lanes.begin();
+        self.stale = self.unanswered.is_some();
+        self.cursor = self.first_missing();
+        self.more = true;
+    }
+
+    /// Where the peer stands: before the first item that it lacks.
+    fn first_missing(&self) -> Option<Position> {
+        let through = |incarnation: &Incarnation| self.peer.get(incarnation).map(|peer| peer.through);
+        let current = self.links.last().map(|link| link.incarnation);
+        self.links.iter().find_map(|link| {
+            let n = through(&link.incarnation).unwrap_or(0);
+            let incomplete = n < link.last || Some(link.incarnation) == current;
+            incomplete.then_some(Position { incarnation: link.incarnation, n })
+        })
+    }
+
+    /// The peer may have lost what it once acknowledged for good. It says so of an incarnation that is no link any
+    /// more, but the parent of one: then it becomes a link again. `true` when the peer must be told.
+    pub(super) fn relink(&mut self) -> bool {
+        let Some(parent) = self.links.first().and_then(|link| link.parent) else { return false };
+        let lost = self.peer.get(&parent.incarnation).is_some_and(|peer| peer.through < parent.n);
+        if lost {
+            self.links.insert(0, Link { incarnation: parent.incarnation, parent: None, last: parent.n });
+        }
+        lost
+    }
+
+    pub(super) fn woken(&mut self) {
+        self.more = true;
+        self.lanes.look_up_all();
+    }
+
+    pub(super) fn promote(&mut self, doc: DocumentId) {
+        self.pending.retain(|outgoing| outgoing.item.doc() != Some(&doc));
+        self.lanes.promote(doc);
+    }
+
+    /// The line refused a packet: frames get smaller and all are cut anew.
+    pub(super) fn too_large(&mut self) -> Vec<Notice> {
+        let alone = self.flights.iter().find(|flight| flight.items.len() == 1);
+        let alone = alone.map(|flight| flight.items[0].mark.position());
+        let shrunk = self.pack.halve();
+        self.rewind();
+        if shrunk { Vec::new() } else { alone.map(Notice::ItemTooLarge).into_iter().collect() }
+    }
+
+    /// Takes in what the journal answered.
+    pub(super) fn read(&mut self, now: Now, query: Query, items: Vec<Outgoing>) -> Vec<Notice> {
+        if self.unanswered.take() != Some(query.clone()) || std::mem::take(&mut self.stale) {
+            return Vec::new();
+        }
+        let (peer, flights) = (&self.peer, &self.flights);
+        let has = |position: &Position| has(peer, position);
+        let flying = |position: &Position| flights.iter().any(|flight| flight.contains(position));
+        let mut notices = Vec::new();
+        match query {
+            Query::Document { doc, .. } => self.lanes.read(&doc, items, has, flying),
+            Query::After { after } => {
+                self.more = !items.is_empty();
+                if let (Some(after), Some(first)) = (after, items.first().map(|item| item.mark.position()))
+                    && after.incarnation == first.incarnation
+                    && first.n != after.n + 1
+                {
+                    notices.push(Notice::Forgotten { peer: after, next: first });
+                }
+                for outgoing in items {
+                    let position = outgoing.mark.position();
+                    self.cursor = Some(position);
+                    let highest = self.read_through.entry(position.incarnation).or_insert(0);
+                    *highest = position.n.max(*highest);
+                    let in_lane = self.lanes.has(&position)
+                        || outgoing.item.doc().is_some_and(|doc| self.lanes.is_promoted(doc));
+                    if !in_lane && !has(&position) {
+                        self.pending.push_back(outgoing);
+                        self.pending_since.get_or_insert(now.boot_ms);
+                    }
+                }
+            }
+        }
+        notices
+    }
+
+    /// Takes the peer's word for what it has of one incarnation.
+    pub(super) fn acknowledged(&mut self, applied: &Applied) -> Vec<Effect> {
+        let mark = applied.mark;
+        let (incarnation, n) = (mark.incarnation, mark.n);
+        let link = self.links.iter().find(|link| link.incarnation == incarnation);
+        let read = self.read_through.get(&incarnation).copied().unwrap_or(0);
+        let mut effects = Vec::new();
+        if let Some(link) = link {
+            if n > link.last.max(read) {
+                return vec![Effect::Notice(Notice::RolledBack { incarnation, there: n })];
+            }
+            let ours = self.flights.iter().flat_map(|flight| &flight.items).map(|item| item.mark);
+            if ours.into_iter().any(|ours| ours.position() == mark.position() && ours.running != mark.running)
+            {
+                return vec![Effect::Notice(Notice::Diverged(mark.position()))];
+            }
+        }
+        let peer = self.peer.entry(incarnation).or_default();
+        if n < peer.through {
+            return effects;
+        }
+        if n > peer.through && link.is_some() {
+            effects.push(Effect::Acknowledged(mark));
+        }
+        *peer = PeerHas { through: n, beyond: applied.beyond.clone() };
+        let peer = &self.peer;
+        let acknowledged = |position: &Position| has(peer, position);
+        for flight in &mut self.flights {
+            flight.acknowledged(acknowledged);
+        }
+        self.flights.retain(|flight| !flight.items.is_empty());
+        self.pending.retain(|outgoing| !acknowledged(&outgoing.mark.position()));
+        if self.pending.is_empty() {
+            self.pending_since = None;
+        }
+        let flights = &self.flights;
+        let waits = |doc: &DocumentId| {
+            flights.iter().flat_map(|flight| &flight.items).any(|item| item.item.doc() == Some(doc))
+        };
+        self.lanes.acknowledged(acknowledged, waits);
+        effects
+    }
+
+    /// Sends what is due and what has room, and reads ahead.
+    pub(super) fn pump<R: rand::Rng + ?Sized>(&mut self, turn: &mut Turn<'_, R>) {
+        if !self.open {
+            return;
+        }
+        let window = turn.settings.window_frames;
+        self.resend(turn);
+        while !self.lanes.pending.is_empty() && self.flights.len() < window + LANE_FRAMES {
+            let items = self.lanes.pending.drain(..).map(|(outgoing, lane)| (outgoing, Some(lane)));
+            let items = items.collect();
+            let left = self.send(turn, items, 0);
+            self.lanes.pending =
+                left.into_iter().filter_map(|(outgoing, lane)| Some((outgoing, lane?))).collect();
+        }
+        while self.flights.len() < window && self.is_worth_a_frame(turn.now, turn.settings) {
+            let items = self.pending.drain(..).map(|outgoing| (outgoing, None)).collect();
+            let left = self.send(turn, items, 0);
+            self.pending = left.into_iter().map(|(outgoing, _)| outgoing).collect();
+            self.pending_since = (!self.pending.is_empty()).then_some(turn.now.boot_ms);
+        }
+        if let Some(read) = self.read_ahead(turn.settings) {
+            turn.effects.push(read);
+        }
+    }
+
+    /// Flush when a frame is full, when nothing is on its way, or when the oldest item has waited long enough.
+    fn is_worth_a_frame(&self, now: Now, settings: &Settings) -> bool {
+        let Some(since) = self.pending_since.filter(|_| !self.pending.is_empty()) else {
+            return false;
+        };
+        self.flights.is_empty()
+            || self.pack.is_full(&self.pending)
+            || now.boot_ms >= since + settings.flush_after_ms
+    }
+
+    /// Sends one frame of the first items and returns the others.
+    fn send<R: rand::Rng + ?Sized>(
+        &mut self,
+        turn: &mut Turn<'_, R>,
+        mut items: Vec<(Outgoing, Option<Lane>)>,
+        tries: u32,
+    ) -> Vec<(Outgoing, Option<Lane>)> {
+        let Some(incarnation) = items.first().map(|(outgoing, _)| outgoing.mark.incarnation) else {
+            return items;
+        };
+        let empty = Memory::default();
+        // A frame that is sent again refers to nothing outside it, since what it referred to may be lost as well.
+        let memory = match tries {
+            0 => self.memory.entry(incarnation).or_default(),
+            _ => &empty,
+        };
+        let (bytes, count, tips) = self.pack.frame(&items, memory, turn.wire);
+        let left = items.split_off(count);
+        let memory = self.memory.entry(incarnation).or_default();
+        tips.into_iter().for_each(|tip| memory.note(tip));
+        let Settings { resend_after_ms, resend_every_ms_max, jitter_percent, .. } = *turn.settings;
+        let wait = resend_after_ms.saturating_mul(1 << tries.min(16)).min(resend_every_ms_max);
+        let due = turn.now.boot_ms + jittered(turn.rng, wait, jitter_percent);
+        self.flights.push(Flight::new(items, due, tries));
+        turn.publish(bytes);
+        left
+    }
+
+    fn resend<R: rand::Rng + ?Sized>(&mut self, turn: &mut Turn<'_, R>) {
+        let now = turn.now.boot_ms;
+        let due: Vec<Flight> = self.flights.extract_if(.., |flight| flight.due <= now).collect();
+        for flight in due {
+            let tries = flight.tries + 1;
+            let mut items = flight.into_items();
+            while !items.is_empty() {
+                items = self.send(turn, items, tries);
+            }
+        }
+    }
+
+    fn read_ahead(&mut self, settings: &Settings) -> Option<Effect> {
+        if self.unanswered.is_some() {
+            return None;
+        }
+        let limit = settings.frame_items_max * settings.window_frames;
+        let bytes_max = settings.frame_bytes_max * 4;
+        let query = match self.lanes.next_look_up() {
+            Some((doc, after)) => Query::Document { doc, after: after.or_else(|| self.first_missing()) },
+            None if self.more && !self.pack.is_full(&self.pending) => Query::After { after: self.cursor },
+            None => return None,
+        };
+        self.unanswered = Some(query.clone());
+        Some(Effect::Read { query, limit, bytes_max })
+    }
+
+    /// When something here is due.
+    pub(super) fn wake_at(&self, settings: &Settings) -> Option<u64> {
+        let resend = self.flights.iter().map(|flight| flight.due).min();
+        let room = self.flights.len() < settings.window_frames;
+        let flush = self
+            .pending_since
+            .filter(|_| room && !self.pending.is_empty())
+            .map(|since| since + settings.flush_after_ms);
+        resend.into_iter().chain(flush).min().filter(|_| self.open)
+    }
+}
+
+fn has(peer: &BTreeMap<Incarnation, PeerHas>, position: &Position) -> bool {
+    peer.get(&position.incarnation).is_some_and(|peer| peer.contains(position.n))
+}

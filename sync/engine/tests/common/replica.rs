@@ -1,0 +1,314 @@
+//! One side: its durable state, its documents, its session, and the loop around them.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use outpost_sync::{
+    Change, ChangeHash, Digest, Document, DocumentId, Effect, Entry, Identity, Incarnation, Incoming, Input,
+    Item, Limits, Link, Local, Mark, Notice, Now, Outgoing, PeerKeys, Position, Progress, Query, Record,
+    Refusal, Remote, Schema, Session, Settings, Side,
+};
+use rand::Rng;
+use rand::rngs::StdRng;
+
+pub struct Replica {
+    pub side: Side,
+    pub session: Session,
+    pub notices: Vec<Notice>,
+    pub quarantined: usize,
+    /// Fails the next stores.
+    pub failing_stores: usize,
+    /// Refuses items of this document.
+    pub refused_doc: Option<DocumentId>,
+    pub epoch: u64,
+    pub authority: Vec<u8>,
+    /// The stores handed over, by number of items.
+    pub stores: Vec<usize>,
+    identity: Identity,
+    keys: PeerKeys,
+    settings: Settings,
+    // From here on: what is on the disk.
+    pub links: Vec<Link>,
+    pub log: Vec<Outgoing>,
+    pub acknowledged: BTreeMap<Incarnation, u64>,
+    pub progress: BTreeMap<Incarnation, Progress>,
+    pub applied: Vec<Incoming>,
+    changes: Vec<Change>,
+    // And what is in memory only.
+    docs: BTreeMap<DocumentId, Document>,
+    counter: u64,
+}
+
+impl Replica {
+    pub fn new(side: Side, identity: Identity, keys: PeerKeys, settings: Settings, rng: &mut StdRng) -> Self {
+        let links = vec![Link { incarnation: Incarnation::mint(rng), parent: None, last: 0 }];
+        let mut replica = Self {
+            side,
+            session: session(
+                side,
+                &identity,
+                &keys,
+                settings,
+                &links,
+                Vec::new(),
+                (u64::from(side == Side::Hub), &[]),
+            ),
+            notices: Vec::new(),
+            quarantined: 0,
+            failing_stores: 0,
+            refused_doc: None,
+            epoch: u64::from(side == Side::Hub),
+            authority: Vec::new(),
+            stores: Vec::new(),
+            identity,
+            keys,
+            settings,
+            links,
+            log: Vec::new(),
+            acknowledged: BTreeMap::new(),
+            progress: BTreeMap::new(),
+            applied: Vec::new(),
+            changes: Vec::new(),
+            docs: BTreeMap::new(),
+            counter: 0,
+        };
+        replica.open_session();
+        replica
+    }
+
+    fn open_session(&mut self) {
+        let progress = self.progress.values().cloned().collect();
+        let links = self.open_links();
+        let told = (self.epoch, self.authority.as_slice());
+        self.session = session(self.side, &self.identity, &self.keys, self.settings, &links, progress, told);
+    }
+
+    /// Own incarnations that are not all acknowledged, and the current one.
+    fn open_links(&self) -> Vec<Link> {
+        let current = self.links.last().unwrap().incarnation;
+        let open = self.links.iter().filter(|link| {
+            let acknowledged = self.acknowledged.get(&link.incarnation).copied().unwrap_or(0);
+            acknowledged < link.last || link.incarnation == current
+        });
+        open.copied().collect()
+    }
+
+    pub fn actor(&self) -> Incarnation {
+        self.links.last().unwrap().incarnation
+    }
+
+    /// Mints a new incarnation and loses all that is only in memory. The hub keeps its incarnation.
+    pub fn restart(&mut self, rng: &mut StdRng) {
+        if self.side == Side::Site {
+            self.mint(rng);
+        }
+        self.docs.clear();
+        self.open_session();
+    }
+
+    /// A new incarnation within the running process, as after a failed commit.
+    pub fn mint(&mut self, rng: &mut StdRng) -> Input {
+        let last = *self.links.last().unwrap();
+        let parent = Some(Position { incarnation: last.incarnation, n: last.last });
+        self.links.push(Link { incarnation: Incarnation::mint(rng), parent, last: 0 });
+        self.docs.clear();
+        Input::Links(self.open_links())
+    }
+
+    pub fn write(&mut self, doc: &str, entries: usize, rng: &mut StdRng) {
+        let id = DocumentId::new(doc).unwrap();
+        if !self.changes.iter().any(|change| change.doc == id) {
+            let header = format!("{{\"doc\":\"{doc}\"}}");
+            let (document, change) = Document::create(id.clone(), self.actor(), &header).unwrap();
+            self.docs.insert(id.clone(), document);
+            self.changes.push(change.clone());
+            self.journal(Item::Change(change));
+        }
+        let entries: Vec<Entry> = (0..entries).map(|_| self.entry(rng)).collect();
+        if let Some(change) = self.document(&id).append(&entries).unwrap() {
+            self.changes.push(change.clone());
+            self.journal(Item::Change(change));
+        }
+    }
+
+    fn entry(&mut self, rng: &mut StdRng) -> Entry {
+        self.counter += 1;
+        let mut command = [0; 16];
+        rng.fill_bytes(&mut command);
+        let id = format!("{}.0", hex(&command));
+        Entry { id, text: format!("{{\"n\":{},\"kind\":\"picked\"}}", self.counter) }
+    }
+
+    pub fn record(&mut self, key: &str, bytes: Vec<u8>) {
+        self.journal(Item::Record(Record { kind: "person".to_owned(), key: key.to_owned(), bytes }));
+    }
+
+    fn journal(&mut self, item: Item) {
+        let actor = self.actor();
+        let last = self.log.iter().rev().find(|row| row.mark.incarnation == actor).map(|row| row.mark);
+        let mark = last.unwrap_or(Mark::start(actor)).next(&item.digest());
+        self.links.last_mut().unwrap().last = mark.n;
+        self.log.push(Outgoing { mark, item });
+    }
+
+    fn document(&mut self, id: &DocumentId) -> &mut Document {
+        let actor = self.actor();
+        let changes: Vec<Change> = self.changes.iter().filter(|change| change.doc == *id).cloned().collect();
+        self.docs
+            .entry(id.clone())
+            .or_insert_with(|| Document::open(id.clone(), actor, None, &changes).unwrap())
+    }
+
+    /// Handles one input and everything that follows from it; returns the frames to publish.
+    pub fn give(&mut self, now: Now, rng: &mut StdRng, input: Input) -> Vec<Vec<u8>> {
+        let mut frames = Vec::new();
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            for effect in self.session.handle(now, rng, input) {
+                match effect {
+                    Effect::Publish { bytes, .. } => frames.push(bytes),
+                    Effect::Read { query, limit, bytes_max } => {
+                        let items = self.read(&query, limit, bytes_max);
+                        inputs.push_back(Input::Read { query, items });
+                    }
+                    Effect::Store(batch) => inputs.push_back(self.store(batch.items)),
+                    Effect::Acknowledged(mark) => {
+                        let acknowledged = self.acknowledged.entry(mark.incarnation).or_insert(0);
+                        assert!(mark.n >= *acknowledged, "an acknowledgement never goes back");
+                        *acknowledged = mark.n;
+                    }
+                    Effect::Quarantine { .. } => self.quarantined += 1,
+                    Effect::Notice(notice) => self.notices.push(notice),
+                }
+            }
+        }
+        frames
+    }
+
+    fn read(&self, query: &Query, limit: usize, bytes_max: usize) -> Vec<Outgoing> {
+        let (doc, after) = match query {
+            Query::After { after } => (None, *after),
+            Query::Document { doc, after } => (Some(doc), *after),
+        };
+        let rank = |position: Position| {
+            let link = self.links.iter().position(|link| link.incarnation == position.incarnation);
+            (link.expect("a position of ours"), position.n)
+        };
+        let mut weight = 0;
+        let wanted =
+            self.log.iter().filter(|row| after.is_none_or(|after| rank(row.mark.position()) > rank(after)));
+        wanted
+            .filter(|row| doc.is_none() || row.item.doc() == doc)
+            .take(limit)
+            .take_while(|row| {
+                let enough = weight > bytes_max;
+                weight += row.item.weight();
+                !enough
+            })
+            .cloned()
+            .collect()
+    }
+
+    fn store(&mut self, items: Vec<Incoming>) -> Input {
+        self.stores.push(items.len());
+        if self.failing_stores > 0 {
+            self.failing_stores -= 1;
+            return Input::StoreFailed;
+        }
+        let mut refused = Vec::new();
+        for incoming in items {
+            let Incoming { position, digest, item } = &incoming;
+            let progress = self
+                .progress
+                .entry(position.incarnation)
+                .or_insert_with(|| Progress::start(position.incarnation));
+            assert!(progress.store(position.n, *digest), "{position:?} was handed over twice");
+            if item.doc().is_some() && item.doc() == self.refused_doc.as_ref() {
+                refused.push(Refusal { position: *position, reason: "not_yours".to_owned() });
+                continue;
+            }
+            if let Item::Change(change) = item {
+                self.merge(change.clone());
+            }
+            self.applied.push(incoming);
+        }
+        Input::Stored { refused }
+    }
+
+    /// Opening or merging fails when a change comes before what it builds on.
+    fn merge(&mut self, change: Change) {
+        outpost_sync::Inspection::of(&change, &Limits::PROTOCOL).unwrap();
+        let known = self.changes.iter().any(|other| other.doc == change.doc);
+        if known {
+            let document = self.document(&change.doc.clone());
+            document.merge(std::slice::from_ref(&change)).unwrap();
+        }
+        self.changes.push(change.clone());
+        self.document(&change.doc);
+    }
+
+    pub fn unacknowledged(&self) -> u64 {
+        let open = self
+            .links
+            .iter()
+            .map(|link| link.last - self.acknowledged.get(&link.incarnation).copied().unwrap_or(0));
+        open.sum()
+    }
+
+    /// What this side sent, in the order of its stream.
+    pub fn sent(&self) -> Vec<(Position, Digest)> {
+        self.log.iter().map(|row| (row.mark.position(), row.item.digest())).collect()
+    }
+
+    /// What this side was handed, in the order of the peer's stream.
+    pub fn received(&self) -> Vec<(Position, Digest)> {
+        let mut order: Vec<Incarnation> = Vec::new();
+        for incoming in &self.applied {
+            if !order.contains(&incoming.position.incarnation) {
+                order.push(incoming.position.incarnation);
+            }
+        }
+        let rank = |incoming: &&Incoming| {
+            let position = incoming.position;
+            (order.iter().position(|other| *other == position.incarnation), position.n)
+        };
+        let mut all: Vec<&Incoming> = self.applied.iter().collect();
+        all.sort_by_key(rank);
+        all.into_iter().map(|incoming| (incoming.position, incoming.digest)).collect()
+    }
+
+    pub fn heads(&mut self) -> BTreeMap<DocumentId, Vec<ChangeHash>> {
+        let mut ids: Vec<DocumentId> = self.changes.iter().map(|change| change.doc.clone()).collect();
+        ids.sort();
+        ids.dedup();
+        ids.into_iter().map(|id| (id.clone(), self.document(&id).heads())).collect()
+    }
+
+    pub fn entries(&mut self, doc: &str) -> usize {
+        self.document(&DocumentId::new(doc).unwrap()).entries().len()
+    }
+}
+
+fn session(
+    side: Side,
+    identity: &Identity,
+    keys: &PeerKeys,
+    settings: Settings,
+    links: &[Link],
+    progress: Vec<Progress>,
+    (epoch, authority): (u64, &[u8]),
+) -> Session {
+    let local = Local {
+        side,
+        site: "berlin-1".parse().unwrap(),
+        identity: identity.clone(),
+        epoch,
+        links: links.to_vec(),
+        schema: Schema { min: 1, max: 1 },
+        authority: authority.to_vec(),
+    };
+    Session::new(settings, local, Remote { keys: keys.clone(), progress })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
