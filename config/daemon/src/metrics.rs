@@ -1,7 +1,7 @@
 //! Counters and histograms of the process, in Prometheus' text form.
 
 use std::convert::Infallible;
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
@@ -26,21 +26,18 @@ pub struct MetricsError(#[source] BuildError);
 impl Metrics {
     /// Installs the recorder of the process; a second call returns the same one.
     pub fn install() -> Result<Self, MetricsError> {
-        static INSTALLED: OnceLock<PrometheusHandle> = OnceLock::new();
-        if let Some(handle) = INSTALLED.get() {
+        static INSTALLED: Mutex<Option<PrometheusHandle>> = Mutex::new(None);
+        // Held while installing: whoever comes second must find the handle, not a recorder without one.
+        let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(handle) = &*installed {
             return Ok(Self { handle: handle.clone() });
         }
-        let builder = PrometheusBuilder::new()
+        let handle = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &SECONDS_BUCKETS)
+            .and_then(PrometheusBuilder::install_recorder)
             .map_err(MetricsError)?;
-        match builder.install_recorder() {
-            Ok(handle) => Ok(Self { handle: INSTALLED.get_or_init(|| handle).clone() }),
-            // Another thread may have been faster between the look and the installation.
-            Err(error) => match INSTALLED.get() {
-                Some(handle) => Ok(Self { handle: handle.clone() }),
-                None => Err(MetricsError(error)),
-            },
-        }
+        *installed = Some(handle.clone());
+        Ok(Self { handle })
     }
 
     /// Everything counted so far.

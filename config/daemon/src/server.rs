@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum_server::Handle;
@@ -117,10 +117,23 @@ pub fn guarded(router: Router, options: &ServerOptions) -> Router {
         .method_not_allowed_fallback(no_such_method)
         .layer(middleware::from_fn_with_state(options.request_timeout, within_time))
         .layer(middleware::from_fn(without_panic))
+        .layer(middleware::map_response(sealed))
         .layer(middleware::from_fn(measured))
         .layer(trace)
         .layer(RequestBodyTimeoutLayer::new(options.header_timeout))
         .layer(DefaultBodyLimit::max(options.body_bytes_max))
+}
+
+/// No page of ours belongs into a foreign frame, is to be guessed at, or tells other sites where the reader was.
+async fn sealed(mut response: Response) -> Response {
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "same-origin"),
+    ] {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
 }
 
 fn route_of(request: &Request) -> String {

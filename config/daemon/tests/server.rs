@@ -3,15 +3,18 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::extract::State;
 use axum::routing::{get, post};
 use outpost_daemon::extract::{Json, Path, Query, RawBody};
 use outpost_daemon::{Metrics, Problem, Readiness, ServerOptions, assets, bind, health};
 use reqwest::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +25,7 @@ const BODY_BYTES_MAX: usize = 64;
 struct Running {
     address: SocketAddr,
     readiness: Readiness,
+    slow_began: Arc<Notify>,
     shutdown: CancellationToken,
     server: JoinHandle<std::io::Result<()>>,
 }
@@ -43,19 +47,25 @@ async fn broken() -> Result<(), Problem> {
     Err(Problem::internal(std::io::Error::other("the password is hunter2")))
 }
 
+async fn slow(State(began): State<Arc<Notify>>) {
+    began.notify_one();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+}
+
 async fn panicking() {
     panic!("shelf {} fell over", 7)
 }
 
 fn start() -> Running {
     let readiness = Readiness::new();
+    let slow_began = Arc::new(Notify::new());
     let router = Router::new()
         .route("/v1/pick", post(pick))
         .route("/v1/lines/{line}", get(line))
         .route("/v1/raw", post(|RawBody(body): RawBody| async move { body.len().to_string() }))
         .route("/v1/broken", get(broken))
         .route("/v1/panic", get(panicking))
-        .route("/v1/slow", get(|| tokio::time::sleep(Duration::from_millis(200))))
+        .route("/v1/slow", get(slow).with_state(slow_began.clone()))
         .route("/v1/stuck", get(std::future::pending::<()>))
         .merge(health::routes(readiness.clone(), Metrics::install().unwrap()))
         .merge(assets::style_routes());
@@ -70,7 +80,7 @@ fn start() -> Running {
     let address = bound.address();
     let shutdown = CancellationToken::new();
     let server = tokio::spawn(bound.serve(router, shutdown.clone()));
-    Running { address, readiness, shutdown, server }
+    Running { address, readiness, slow_began, shutdown, server }
 }
 
 impl Running {
@@ -144,6 +154,8 @@ async fn unknown_addresses_and_methods_are_problems() {
     assert_problem(problem(running.get("/v1/nothing").await).await, 404, "not_found");
     let wrong_method = running.get("/v1/pick").await;
     assert_eq!(wrong_method.headers()["allow"], "POST");
+    assert_eq!(wrong_method.headers()["x-frame-options"], "DENY");
+    assert_eq!(wrong_method.headers()["x-content-type-options"], "nosniff");
     assert_problem(problem(wrong_method).await, 405, "method_not_allowed");
     running.stop().await;
 }
@@ -220,7 +232,7 @@ async fn running_requests_finish_at_shutdown_and_new_ones_are_not_taken() {
     let running = start();
     let url = running.url("/v1/slow");
     let request = tokio::spawn(reqwest::get(url.clone()));
-    tokio::time::sleep(Duration::from_millis(80)).await;
+    running.slow_began.notified().await;
     running.stop().await;
     assert_eq!(request.await.unwrap().unwrap().status(), StatusCode::OK);
     assert!(reqwest::get(url).await.unwrap_err().is_connect());
