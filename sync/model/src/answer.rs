@@ -1,6 +1,6 @@
 //! The site's answers to the hub's intents.
 //!
-//! | | nothing picked | goods in a container | carrier label on it | customer at the counter | handed over | closed |
+//! | | nothing picked | goods in a container | carrier label on it | customer at the counter | handed over | closed otherwise |
 //! |---|---|---|---|---|---|---|
 //! | cancel | accepted | accepted, put back | accepted, label destroyed | a person | refused | refused |
 //! | amend down | accepted | accepted, put back | accepted | a person | refused | refused |
@@ -10,6 +10,7 @@
 //! | release | accepted | a person | refused | a person | refused | refused |
 //! | extend (pickup) | accepted | accepted | accepted | accepted | refused | refused |
 //!
+//! Refused are: what was handed over as `already_handed_over`, what is closed without a handover as `finished`.
 //! The whole matrix, milestone by milestone, is a snapshot beside the tests. Nothing here asks whether authority
 //! covers the case: giving up work can never make two holders of it.
 
@@ -111,8 +112,13 @@ pub(crate) fn carry_out(
 /// What holds for every intent, whatever it asks.
 fn possible(case: &Fulfillment, asked: &HubEvent) -> Result<(), &'static str> {
     let expired = case.end == Some(End::Expired) && case.revoked.is_none();
+    let cancelled_again =
+        case.ended() == Some(End::Cancelled) && matches!(asked, HubEvent::CancelRequested { .. });
     match case.milestone() {
+        // The hub opens an intercept or a return for what has left, and forgets what never did.
+        Milestone::Closed if !case.handed_over().is_zero() => Err(reasons::ALREADY_HANDED_OVER),
         Milestone::Closed => Err(reasons::FINISHED),
+        _ if cancelled_again => Ok(()),
         _ if expired => match asked {
             HubEvent::CancelRequested { .. } | HubEvent::ExtendRequested { .. } => Ok(()),
             _ => Err(reasons::EXPIRED),

@@ -94,8 +94,8 @@ fn items(case: &Fulfillment, command: &CaseCommand) -> Result<Vec<Content>, Reje
     }
     let chosen = |id: &ContainerId| named.is_empty() || named.contains(id);
     let mut here: Vec<Content> = wanted(case).into_iter().filter(|content| chosen(&content.from)).collect();
-    if *already_done && (!named.is_empty() || !lines.is_empty()) {
-        // A box that was taken was taken with all that lay in it.
+    if *already_done && (here.is_empty() || !named.is_empty() || !lines.is_empty()) {
+        // A box that was taken was taken with all that lay in it, wanted or not.
         here.extend(case.to_put_back.iter().filter(|content| chosen(&content.from)).cloned());
     }
     let items = if lines.is_empty() { here } else { by_lines(here, lines)? };

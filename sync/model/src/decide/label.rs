@@ -1,6 +1,7 @@
 //! Labels: a handling label needs nobody, a carrier's commits to a shipment and needs authority.
 
 use super::guard::{container, facts, going_on, only_for, permission, refuse, room_in};
+use super::pick::taken_on;
 use super::{Context, Decided};
 use crate::fact::{LabelKind, Permission, SiteFact};
 use crate::fulfillment::{Container, Fulfillment};
@@ -35,14 +36,15 @@ pub(super) fn label(
         LabelKind::Handling => Permission::Granted,
         LabelKind::Carrier => permission(case, override_reason, false, ctx)?,
     };
-    facts(vec![SiteFact::Labeled {
+    let labeled = SiteFact::Labeled {
         container: id.clone(),
         label: kind,
         number: resolved.number.clone(),
         carrier: resolved.carrier.clone(),
         label_hash: resolved.label_hash.clone(),
         permission,
-    }])
+    };
+    facts(taken_on(case, labeled))
 }
 
 /// A parcel may be labeled before it is packed, or even filled; one that is closed may be labeled too.

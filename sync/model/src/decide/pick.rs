@@ -95,7 +95,7 @@ pub(super) fn unpick(
     }
 }
 
-/// The first pick of a case takes it on.
+/// The first work on a case takes it on.
 pub(super) fn taken_on(case: &Fulfillment, fact: SiteFact) -> Vec<SiteFact> {
     if case.accepted { vec![fact] } else { vec![SiteFact::Accepted, fact] }
 }

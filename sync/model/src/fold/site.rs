@@ -218,6 +218,7 @@ impl Fulfillment {
     fn unpicked(&mut self, id: EventId, content: &Content) {
         let other_sku = self.header.line(content.line).is_some_and(|line| line.sku != content.sku);
         let drawn = self.draw(content, First::Wanted);
+        self.ready = false;
         if let Some(line) = self.lines.get_mut(&content.line) {
             line.open = line.open + drawn.wanted;
             if other_sku {

@@ -1,5 +1,8 @@
 //! Which sites do which part of an order: pure, deterministic, and every verdict kept with its reasons.
 
+mod assign;
+mod filter;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
@@ -59,7 +62,8 @@ pub struct Candidate {
     pub postal_prefixes: BTreeSet<String>,
     /// Where it is.
     pub at: Option<Coordinates>,
-    /// Whether it has not closed for the day.
+    /// Whether it has not closed ahead of its calendar; nights are the promise's business. Does not matter for a
+    /// pickup: the customer chose the site.
     pub open: bool,
     /// Whether it has paused the service.
     pub paused: bool,
@@ -163,11 +167,57 @@ pub struct Plan {
     pub unassigned: Vec<Part>,
 }
 
-/// Plans who does what.
+/// Plans who does what. The same input gives the same plan: nothing depends on the order of candidates.
+///
+/// A pickup goes to the site the customer chose or to nobody. Otherwise one site that has everything is preferred,
+/// then two, then as many as the rules allow, taking at each step the one that has most of what is left.
 pub fn route(demand: &Demand, candidates: &[Candidate], rules: &RoutingRules) -> Plan {
-    let _ = (candidates, rules);
-    Plan {
-        unassigned: demand.lines.iter().map(|line| Part { line: line.line, qty: line.qty }).collect(),
-        ..Plan::default()
+    let mut ranked = Vec::new();
+    let mut refused = Vec::new();
+    for candidate in candidates {
+        let against = filter::against(demand, candidate);
+        match against.is_empty() {
+            true => ranked.push(candidate),
+            false => refused.push(Considered {
+                site: candidate.site.clone(),
+                verdict: Verdict::Refused,
+                reasons_for: filter::in_favor(demand, candidate),
+                reasons_against: against,
+            }),
+        }
     }
+    filter::rank(demand, &mut ranked, &rules.sort);
+    refused.sort_by(|one, other| one.site.cmp(&other.site));
+    let blocks = assign::blocks(demand);
+    let assignments = assign::assign(demand, &blocks, &ranked, rules.split);
+    let mut considered: Vec<Considered> =
+        ranked.iter().map(|candidate| verdict(demand, &blocks, candidate, &assignments)).collect();
+    considered.extend(refused);
+    let unassigned = assign::left_over(demand, &assignments);
+    Plan { assignments, considered, unassigned }
+}
+
+fn verdict(
+    demand: &Demand,
+    blocks: &[assign::Block],
+    candidate: &Candidate,
+    assignments: &[Assignment],
+) -> Considered {
+    let chosen = assignments.iter().any(|assignment| assignment.site == candidate.site);
+    let has = assign::units(&assign::take(candidate, blocks));
+    let asked: u64 = demand.lines.iter().map(|line| u64::from(line.qty.get())).sum();
+    let covers = format!("has={has}/{asked}");
+    let mut reasons_for = filter::in_favor(demand, candidate);
+    let mut reasons_against = Vec::new();
+    if has == asked {
+        reasons_for.push(covers)
+    } else {
+        reasons_against.push(covers)
+    }
+    if !chosen {
+        reasons_against
+            .push(if assignments.is_empty() { "not_enough_in_all" } else { "others_first" }.to_owned());
+    }
+    let verdict = if chosen { Verdict::Chosen } else { Verdict::Passed };
+    Considered { site: candidate.site.clone(), verdict, reasons_for, reasons_against }
 }
