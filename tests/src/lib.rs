@@ -3,4 +3,5 @@
 pub mod catalog;
 pub mod device;
 pub mod network;
+pub mod shopify;
 pub mod world;
