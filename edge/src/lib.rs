@@ -1,9 +1,10 @@
 //! The site daemon: picks, packs, labels and hands over on its own SQLite.
 //!
 //! A line of code lives on exactly one floor: [`http`] translates, [`app`] holds one use case a file, [`write`] runs
-//! them in group commits, [`store`] is SQL and rows, [`replicate`] moves the journal, `device` drives the printers.
+//! them in group commits, [`store`] is SQL and rows, [`replicate`] moves the journal, [`device`] drives the printers.
 
 pub mod app;
+pub mod device;
 pub mod http;
 mod ids;
 mod moment;

@@ -10,6 +10,7 @@ mod housekeep;
 mod label;
 pub mod opening;
 mod pick;
+pub mod print;
 mod sell;
 mod sentence;
 mod short;

@@ -12,7 +12,10 @@ struct Step {
     sql: &'static str,
 }
 
-const STEPS: &[Step] = &[Step { version: 1, name: "site", sql: include_str!("migrations/0001_site.sql") }];
+const STEPS: &[Step] = &[
+    Step { version: 1, name: "site", sql: include_str!("migrations/0001_site.sql") },
+    Step { version: 2, name: "print_job", sql: include_str!("migrations/0002_print_job.sql") },
+];
 
 /// The version this program works with.
 pub fn latest() -> i64 {

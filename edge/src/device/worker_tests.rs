@@ -1,0 +1,354 @@
+//! The worker against a printer that misbehaves: nothing lost, nothing twice.
+
+use std::time::Duration;
+
+use outpost_config::{PrinterLanguage, PrinterSettings};
+use outpost_model::id::ContainerId;
+use outpost_model::time::UtcMillis;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::desk::Desk;
+use super::job::{JobInput, JobState};
+use super::line::Patience;
+use super::printer::{Cause, PrinterState};
+use super::scripted::{Script, ScriptedPrinter};
+use super::worker::{Timing, Worker};
+use crate::app::print::{NOT_PRINTED, PrintChange};
+use crate::store::print_job::{NewPrintJob, PrintJob, PrintJobId, PrintKind};
+
+const LABEL: &[u8] = b"^XA^FO20,20^A0N,40^FDone label^FS^XZ";
+const EXPIRES: UtcMillis = UtcMillis(100_000);
+
+struct Room {
+    desk: Desk,
+    printer: ScriptedPrinter,
+    token: CancellationToken,
+    worker: Option<JoinHandle<()>>,
+}
+
+fn timing() -> Timing {
+    let ms = Duration::from_millis;
+    Timing {
+        patience: Patience { connect: ms(500), answer: ms(60), progress: ms(100) },
+        retry_min: ms(10),
+        retry_max: ms(40),
+        idle: ms(30),
+        confirm: ms(10),
+        settle: ms(120),
+        stall_max: ms(500),
+    }
+}
+
+impl Room {
+    fn new(script: Script) -> Self {
+        let desk = Desk::for_tests(UtcMillis(1_000));
+        let printer = ScriptedPrinter::start(script);
+        desk.board().put_up("packing", printer.address.to_string(), desk.now());
+        Self { desk, printer, token: CancellationToken::new(), worker: None }
+    }
+
+    fn work(mut self) -> Self {
+        let worker = Worker {
+            name: "packing".into(),
+            settings: PrinterSettings {
+                address: self.printer.address.to_string().parse().unwrap(),
+                language: PrinterLanguage::Zpl,
+                dpi: 203,
+                label_width_mm: 102,
+                label_height_mm: 152,
+                job_expiry: Duration::from_secs(1800),
+            },
+            desk: self.desk.clone(),
+            timing: timing(),
+        };
+        let token = self.token.clone();
+        self.worker = Some(tokio::spawn(async move { worker.run(token).await.unwrap() }));
+        self
+    }
+
+    fn queue(&self) -> PrintJobId {
+        self.desk.queue_for_tests(&NewPrintJob {
+            printer: "packing",
+            kind: PrintKind::Handling,
+            case: None,
+            container: &ContainerId::new("parcel-1").unwrap(),
+            number: "340123450000000017",
+            bytes: LABEL,
+            labels: 1,
+            asked_by: "s-1@scan-1",
+            expires_at: EXPIRES,
+        })
+    }
+
+    async fn job(&self, id: PrintJobId) -> PrintJob {
+        self.desk.find(id).await.unwrap().unwrap()
+    }
+
+    async fn until(&self, id: PrintJobId, state: JobState) {
+        for _ in 0..400 {
+            if self.job(id).await.state == state {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("job {id} is {} and not {state}", self.job(id).await.state);
+    }
+
+    async fn until_printer(&self, state: PrinterState) {
+        for _ in 0..400 {
+            if self.desk.board().get("packing").unwrap().state == state {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the printer is {:?}", self.desk.board().get("packing"));
+    }
+
+    async fn pause(&self) {
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.token.cancel();
+    }
+}
+
+fn counting() -> Script {
+    Script { counts: true, odometer_start: 700, ..Script::default() }
+}
+
+#[tokio::test]
+async fn a_label_is_printed_once_and_confirmed_by_the_counter() {
+    let room = Room::new(counting()).work();
+    let (first, second) = (room.queue(), room.queue());
+    room.until(second, JobState::Printed).await;
+    assert_eq!(room.job(first).await.state, JobState::Printed);
+    assert_eq!(room.job(first).await.odometer, Some(700));
+    assert_eq!(room.job(second).await.odometer, Some(701), "one job at a time");
+    room.pause().await;
+    assert_eq!(room.printer.script().printed, [LABEL, LABEL]);
+}
+
+#[tokio::test]
+async fn without_paper_the_job_stays_queued_until_there_is_some() {
+    let room = Room::new(Script { paper_out: true, ..counting() }).work();
+    let job = room.queue();
+    room.until_printer(PrinterState::NeedsAttention(Cause::PaperOut)).await;
+    room.pause().await;
+    assert_eq!(room.job(job).await.state, JobState::Queued);
+    room.printer.release();
+    room.until(job, JobState::Printed).await;
+    assert_eq!(room.printer.script().printed.len(), 1);
+}
+
+#[tokio::test]
+async fn a_silent_printer_needs_attention_and_gets_nothing() {
+    let room = Room::new(Script { silent: true, ..counting() }).work();
+    let job = room.queue();
+    room.until_printer(PrinterState::NeedsAttention(Cause::Silent)).await;
+    room.pause().await;
+    assert_eq!(room.job(job).await.state, JobState::Queued);
+    let polls = room.printer.script().connections;
+    assert!(polls < 12, "{polls} questions in a moment are not backing off");
+    room.printer.release();
+    room.until(job, JobState::Printed).await;
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_offline_and_keeps_the_job() {
+    let mut room = Room::new(counting());
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let printing = std::mem::replace(&mut room.printer.address, closed);
+    let room = room.work();
+    let job = room.queue();
+    room.until_printer(PrinterState::Offline).await;
+    assert_eq!(room.job(job).await.state, JobState::Queued);
+    room.token.cancel();
+    let mut room = Room { token: CancellationToken::new(), desk: room.desk.clone(), printer: room.printer.clone(), worker: None };
+    room.printer.address = printing;
+    let room = room.work();
+    room.until(job, JobState::Printed).await;
+}
+
+#[tokio::test]
+async fn a_line_cut_after_the_first_byte_is_for_a_person_and_never_sent_again() {
+    // Large enough that the system cannot swallow all of it before the printer hangs up.
+    let room = Room::new(Script { cut_after: Some(10), ..counting() });
+    let mut long = LABEL[..LABEL.len() - 3].to_vec();
+    long.resize(900 * 1024, b' ');
+    long.extend(b"^XZ");
+    let container = ContainerId::new("parcel-1").unwrap();
+    let job = room.desk.queue_for_tests(&NewPrintJob {
+        printer: "packing",
+        kind: PrintKind::Carrier,
+        case: None,
+        container: &container,
+        number: "T1",
+        bytes: &long,
+        labels: 1,
+        asked_by: "s-1@scan-1",
+        expires_at: EXPIRES,
+    });
+    let room = room.work();
+    room.until(job, JobState::Unknown).await;
+    room.printer.script().cut_after = None;
+    room.pause().await;
+    assert_eq!(room.job(job).await.state, JobState::Unknown);
+    assert!(room.printer.script().printed.is_empty(), "nothing was sent again");
+    let next = room.queue();
+    room.until(next, JobState::Printed).await;
+}
+
+#[tokio::test]
+async fn paper_that_runs_out_in_between_is_waited_for_without_sending_again() {
+    let room = Room::new(Script { holds: true, ..counting() }).work();
+    let job = room.queue();
+    room.until(job, JobState::SentUnconfirmed).await;
+    room.printer.script().silent = true;
+    room.until_printer(PrinterState::NeedsAttention(Cause::Silent)).await;
+    room.pause().await;
+    assert_eq!(room.job(job).await.state, JobState::SentUnconfirmed);
+    room.printer.release();
+    room.until(job, JobState::Printed).await;
+    assert_eq!(room.printer.script().printed.len(), 1);
+}
+
+#[tokio::test]
+async fn a_printer_that_lost_its_buffer_leaves_the_question_to_a_person() {
+    let room = Room::new(Script { holds: true, ..counting() }).work();
+    let job = room.queue();
+    room.until(job, JobState::SentUnconfirmed).await;
+    room.printer.script().buffer.clear();
+    room.until(job, JobState::Unknown).await;
+    room.pause().await;
+    assert!(room.printer.script().printed.is_empty());
+
+    room.printer.script().holds = false;
+    let copy = room.desk.change(reprint(job, NOT_PRINTED, None)).await.unwrap().unwrap().unwrap();
+    room.desk.wake();
+    room.until(copy.id, JobState::Printed).await;
+    assert_eq!((copy.copy, room.job(job).await.state), (2, JobState::Cancelled));
+    assert_eq!(room.printer.script().printed.len(), 1);
+}
+
+#[tokio::test]
+async fn a_printer_that_does_not_count_is_believed_when_it_was_seen_printing() {
+    let room = Room::new(Script { holds: true, ..Script::default() }).work();
+    let seen = room.queue();
+    room.until(seen, JobState::SentUnconfirmed).await;
+    tokio::time::sleep(Duration::from_millis(60)).await;
+    room.printer.release();
+    room.until(seen, JobState::Printed).await;
+    let unseen = room.queue();
+    room.until(unseen, JobState::SentUnconfirmed).await;
+    let after = room.queue();
+    room.until(after, JobState::SentUnconfirmed).await;
+    assert_eq!(room.job(unseen).await.state, JobState::SentUnconfirmed, "nobody can tell, nobody is blocked");
+    assert_eq!(room.printer.script().printed.len(), 3);
+}
+
+#[tokio::test]
+async fn a_daemon_killed_while_sending_never_sends_again() {
+    let room = Room::new(counting());
+    let job = room.queue();
+    room.desk.change(PrintChange::step(job, JobInput::SendBegun)).await.unwrap().unwrap();
+    // The process ends here; another one starts on the same store.
+    room.desk.change(PrintChange::Restart).await.unwrap().unwrap();
+    let room = room.work();
+    room.pause().await;
+    assert_eq!(room.job(job).await.state, JobState::Unknown);
+    assert!(room.printer.script().printed.is_empty());
+    room.desk.change(PrintChange::step(job, JobInput::Confirm)).await.unwrap().unwrap();
+    assert_eq!(room.job(job).await.state, JobState::Printed);
+}
+
+#[tokio::test]
+async fn a_daemon_killed_after_sending_still_finds_out_by_the_counter() {
+    let room = Room::new(Script { holds: true, ..counting() }).work();
+    let job = room.queue();
+    room.until(job, JobState::SentUnconfirmed).await;
+    room.token.cancel();
+    room.pause().await;
+    room.desk.change(PrintChange::Restart).await.unwrap().unwrap();
+    room.printer.release();
+    let room = Room { token: CancellationToken::new(), desk: room.desk.clone(), printer: room.printer.clone(), worker: None }.work();
+    room.until(job, JobState::Printed).await;
+    assert_eq!(room.printer.script().printed.len(), 1);
+}
+
+#[tokio::test]
+async fn a_stale_job_expires_at_its_instant_and_not_before() {
+    let room = Room::new(Script { paper_out: true, ..counting() }).work();
+    let job = room.queue();
+    room.desk.set_now(EXPIRES + -1);
+    room.pause().await;
+    assert_eq!(room.job(job).await.state, JobState::Queued);
+    room.desk.set_now(EXPIRES);
+    room.until(job, JobState::Expired).await;
+    room.printer.release();
+    room.pause().await;
+    assert!(room.printer.script().printed.is_empty(), "a label of yesterday must not come out today");
+}
+
+#[tokio::test]
+async fn the_last_look_at_the_clock_is_in_the_transaction_before_the_first_byte() {
+    let room = Room::new(counting());
+    let job = room.queue();
+    room.desk.set_now(EXPIRES);
+    let begun = room.desk.change(PrintChange::step(job, JobInput::SendBegun)).await.unwrap().unwrap().unwrap();
+    assert_eq!(begun.state, JobState::Expired);
+}
+
+fn reprint(job: PrintJobId, reason: &str, request: Option<&str>) -> PrintChange {
+    PrintChange::Reprint {
+        job,
+        reason: reason.into(),
+        request: request.map(Into::into),
+        asked_by: "s-2@scan-2".into(),
+        expires_at: EXPIRES,
+    }
+}
+
+#[tokio::test]
+async fn one_copy_at_a_time_each_with_its_reason_and_number() {
+    let room = Room::new(counting());
+    let job = room.queue();
+    let refused = room.desk.change(reprint(job, "damaged", None)).await.unwrap().unwrap_err();
+    assert_eq!(refused.code, "copy_waiting");
+    let room = room.work();
+    room.until(job, JobState::Printed).await;
+    room.token.cancel();
+    room.pause().await;
+
+    let second = room.desk.change(reprint(job, "damaged", Some("r-1"))).await.unwrap().unwrap().unwrap();
+    assert_eq!((second.copy, second.reason.as_deref(), second.original), (2, Some("damaged"), job));
+    assert_eq!(second.hash, room.job(job).await.hash, "a copy is made from the stored bytes");
+    let again = room.desk.change(reprint(job, "damaged", Some("r-1"))).await.unwrap().unwrap().unwrap();
+    assert_eq!(again.id, second.id, "the same request is the same copy");
+    let refused = room.desk.change(reprint(job, "damaged", Some("r-2"))).await.unwrap().unwrap_err();
+    assert_eq!(refused.code, "copy_waiting");
+    let refused = room.desk.change(reprint(job, "  ", None)).await.unwrap().unwrap_err();
+    assert_eq!(refused.code, "reason_needed");
+
+    room.desk.change(PrintChange::step(second.id, JobInput::Cancel)).await.unwrap().unwrap();
+    let third = room.desk.change(reprint(second.id, "lost", None)).await.unwrap().unwrap().unwrap();
+    assert_eq!((third.copy, third.original), (3, job));
+}
+
+#[tokio::test]
+async fn bytes_of_old_jobs_are_forgotten_and_cannot_be_printed_again() {
+    let room = Room::new(counting());
+    let (over, live) = (room.queue(), room.queue());
+    room.desk.change(PrintChange::step(over, JobInput::Cancel)).await.unwrap().unwrap();
+    let changed = room.job(over).await.changed_at;
+    room.desk.change(PrintChange::Forget(changed)).await.unwrap().unwrap();
+    assert!(room.desk.bytes(over).await.unwrap().is_some(), "not at the instant itself");
+    room.desk.change(PrintChange::Forget(changed + 1)).await.unwrap().unwrap();
+    assert_eq!(room.desk.bytes(over).await.unwrap(), None);
+    assert!(room.desk.bytes(live).await.unwrap().is_some());
+    let refused = room.desk.change(reprint(over, "damaged", None)).await.unwrap().unwrap_err();
+    assert_eq!(refused.code, "label_forgotten");
+}
