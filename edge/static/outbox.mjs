@@ -120,7 +120,8 @@ export class Outbox {
         continue;
       }
       if (outcome.result === "rejected") {
-        this.#storage.setItem(REFUSED + command.id, JSON.stringify({ id: command.id, command, outcome }));
+        const { code: _secret, ...kept } = command; // what a customer said is not kept longer than it must be
+        this.#storage.setItem(REFUSED + command.id, JSON.stringify({ id: command.id, command: kept, outcome }));
       }
       this.#storage.removeItem(WAITING + command.id);
       this.#tell({ type: "outcome", command, outcome });
