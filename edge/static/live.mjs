@@ -34,7 +34,9 @@ export async function refresh() {
     // A part somebody is typing into stays as it is until the next time.
     if (!next || part.contains(document.activeElement?.closest("input, select, textarea, dialog[open]"))) continue;
     if (part.innerHTML !== next.innerHTML) {
+      const opened = Array.from(part.querySelectorAll("details"), (details) => details.open);
       part.replaceChildren(...next.childNodes);
+      part.querySelectorAll("details").forEach((details, at) => (details.open = opened[at] ?? details.open));
     }
     for (const { name, value } of next.attributes) part.setAttribute(name, value);
   }

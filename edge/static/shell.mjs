@@ -66,8 +66,8 @@ async function onSubmit(event) {
 
 function readForm(form, submitter) {
   const entries = Array.from(new FormData(form, submitter), ([name, value]) => {
-    const field = form.elements.namedItem(name);
-    return [name, value, field?.dataset?.kind ?? (field?.type === "number" ? "number" : "text")];
+    const field = Array.from(form.elements).find((element) => element.name === name);
+    return [name, value, field?.dataset.kind ?? (field?.type === "number" ? "number" : "text")];
   });
   return fieldsFrom(entries);
 }
