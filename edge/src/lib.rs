@@ -9,6 +9,8 @@ pub mod http;
 mod ids;
 mod moment;
 pub mod replicate;
+#[cfg(test)]
+mod rig;
 mod run;
 mod site;
 mod state;

@@ -10,6 +10,7 @@ use clap::Parser;
 use outpost_config::EdgeSettings;
 use outpost_daemon::{Clock, Metrics, Readiness, ServerOptions, Supervisor};
 
+use crate::device::{self, Desk};
 use crate::ids::Ids;
 use crate::moment::Moment;
 use crate::replicate::LineStatus;
@@ -94,9 +95,15 @@ async fn serve(settings: EdgeSettings) -> anyhow::Result<()> {
     supervisor.spawn_thread("writer", move |token| work.run(&runtime, &token))?;
 
     let shutdown_timeout = settings.http.shutdown_timeout;
+    let readers = Readers::new(&site.database);
+    let addresses =
+        settings.printers.iter().map(|(name, printer)| (name.clone(), printer.address.to_string()));
+    let desk = Desk::new(writer.clone(), readers.clone(), clock.clone(), addresses);
+    device::start(&supervisor, &settings, &desk).await?;
     let state = AppState {
         writer,
-        readers: Readers::new(&site.database),
+        readers,
+        desk,
         site: Arc::new(site),
         settings: Arc::new(settings),
         clock,

@@ -6,6 +6,7 @@ use outpost_config::EdgeSettings;
 use outpost_daemon::Clock;
 use tokio_util::sync::CancellationToken;
 
+use crate::device::Desk;
 use crate::moment::Moment;
 use crate::replicate::LineStatus;
 use crate::site::Site;
@@ -23,6 +24,8 @@ pub struct AppState {
     pub site: Arc<Site>,
     /// The settings as resolved.
     pub settings: Arc<EdgeSettings>,
+    /// The printers and their jobs.
+    pub desk: Desk,
     /// The clocks.
     pub clock: Clock,
     /// How the line to the hub is.

@@ -64,6 +64,7 @@ pub fn perform(unit: &mut Unit<'_>, job: &Job) -> Result<Answer, Stop> {
             site::device(unit, device, trouble.as_deref()).map(|()| Answer::Done)
         }
         Job::Housekeep => housekeep::housekeep(unit).map(|()| Answer::Done),
+        Job::Print(change) => print::perform(unit, change),
     }
 }
 

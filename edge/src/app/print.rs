@@ -7,6 +7,7 @@ use rusqlite::Connection;
 use crate::device::job::{JobInput, JobState};
 use crate::store::StoreResult;
 use crate::store::print_job::{self, LABEL_BYTES_MAX, NewCopy, NewPrintJob, PrintJob, PrintJobId};
+use crate::write::{Answer, News, Stop, Unit};
 
 /// Longest reason for another copy, in bytes.
 pub const REASON_BYTES_MAX: usize = 200;
@@ -16,6 +17,8 @@ pub const NOT_PRINTED: &str = "not_printed";
 /// A change of print jobs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PrintChange {
+    /// A new label.
+    Queue(Box<NewPrintJob>),
     /// One step of one job.
     Step {
         /// The job.
@@ -62,7 +65,7 @@ pub type PrintResult = Result<Option<PrintJob>, Rejection>;
 pub fn queue(
     conn: &Connection,
     now: UtcMillis,
-    job: &NewPrintJob<'_>,
+    job: &NewPrintJob,
 ) -> StoreResult<Result<PrintJobId, Rejection>> {
     if job.bytes.is_empty() || job.bytes.len() > LABEL_BYTES_MAX {
         return Ok(Err(Rejection::new(
@@ -79,6 +82,17 @@ pub fn queue(
 /// Makes the change.
 pub fn change(conn: &Connection, now: UtcMillis, change: &PrintChange) -> StoreResult<PrintResult> {
     match change {
+        PrintChange::Queue(job) => {
+            if let Some(request) = &job.request
+                && let Some(made) = print_job::of_request(conn, request)?
+            {
+                return Ok(Ok(Some(made)));
+            }
+            match queue(conn, now, job)? {
+                Ok(id) => Ok(Ok(print_job::find(conn, id)?)),
+                Err(rejection) => Ok(Err(rejection)),
+            }
+        }
         PrintChange::Step { job, input, odometer, not_before, expires_at } => {
             let Some(mut job) = print_job::find(conn, *job)? else { return Ok(Err(no_such_job())) };
             job.odometer = odometer.or(job.odometer);
@@ -174,4 +188,20 @@ fn no_such_job() -> Rejection {
 
 fn forgotten() -> Rejection {
     Rejection::new("label_forgotten", "The label is too old: its bytes are no longer kept. Make a new label.")
+}
+
+/// Stores a label of a command to be printed, or refuses the command.
+pub fn queue_for_command(unit: &mut Unit<'_>, job: &NewPrintJob) -> Result<PrintJobId, Stop> {
+    let id = queue(unit.tx(), unit.now(), job)??;
+    unit.tell(News::Device(job.printer.clone()));
+    Ok(id)
+}
+
+/// Makes the change within a unit of work and tells the screens.
+pub fn perform(unit: &mut Unit<'_>, wanted: &PrintChange) -> Result<Answer, Stop> {
+    let result = change(unit.tx(), unit.now(), wanted)?;
+    if let Ok(Some(job)) = &result {
+        unit.tell(News::Device(job.printer.clone()));
+    }
+    Ok(Answer::Printed(result))
 }

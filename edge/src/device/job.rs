@@ -147,9 +147,10 @@ impl JobState {
             (Self::Printed, _) => {
                 Rejection::new("print_job_done", "The label was printed. Ask for another copy with a reason.")
             }
-            (Self::Cancelled | Self::Expired, _) => {
-                Rejection::new("print_job_over", "This print job is over. Ask for another copy with a reason.")
-            }
+            (Self::Cancelled | Self::Expired, _) => Rejection::new(
+                "print_job_over",
+                "This print job is over. Ask for another copy with a reason.",
+            ),
             _ => Rejection::new(
                 "print_job_state",
                 format!("A print job that is {self} cannot do that ({input:?})."),

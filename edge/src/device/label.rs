@@ -45,16 +45,17 @@ pub fn media_of(printer: &PrinterSettings) -> Media {
         300 => Density::Dpi300,
         _ => Density::Dpi203,
     };
-    Media {
-        width: Length::mm(printer.label_width_mm),
-        height: Length::mm(printer.label_height_mm),
-        density,
-    }
+    Media { width: Length::mm(printer.label_width_mm), height: Length::mm(printer.label_height_mm), density }
 }
 
 impl Labels<'_> {
     /// The label of a container, with its SSCC.
-    pub fn handling(&self, case: &Fulfillment, container: &ContainerId, sscc: Sscc) -> Result<Written, LabelError> {
+    pub fn handling(
+        &self,
+        case: &Fulfillment,
+        container: &ContainerId,
+        sscc: Sscc,
+    ) -> Result<Written, LabelError> {
         let (number, of) = place_among(case, container);
         let header = &case.header;
         let content = case.containers.get(container);
@@ -177,8 +178,8 @@ fn letters_of(order_number: &str) -> String {
 
 fn contents_in_words(container: Option<&Container>) -> String {
     let units: u32 = container.map_or(0, |c| c.contents.iter().map(|item| item.qty.get()).sum());
-    let weight = container.and_then(|c| c.weight_g).map_or_else(String::new, |grams| {
-        format!(", {}.{} kg", grams / 1000, grams % 1000 / 100)
-    });
+    let weight = container
+        .and_then(|c| c.weight_g)
+        .map_or_else(String::new, |grams| format!(", {}.{} kg", grams / 1000, grams % 1000 / 100));
     format!("{units} {}{weight}", if units == 1 { "item" } else { "items" })
 }

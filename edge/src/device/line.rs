@@ -66,7 +66,8 @@ impl Line {
     /// Connects.
     pub async fn open(address: &HostPort, patience: Patience) -> io::Result<Self> {
         let target = (address.host.as_str(), address.port);
-        let stream = timeout(patience.connect, TcpStream::connect(target)).await.map_err(|_| timed_out())??;
+        let stream =
+            timeout(patience.connect, TcpStream::connect(target)).await.map_err(|_| timed_out())??;
         stream.set_nodelay(true)?;
         Ok(Self { stream, patience })
     }

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use outpost_config::PrinterSettings;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::confirm::{Confirmed, confirm};
@@ -81,6 +82,7 @@ impl Worker {
     /// Works until it is told to stop. An error means that the store cannot be used.
     pub async fn run(self, token: CancellationToken) -> Result<(), DeskError> {
         let mut wait = self.timing.retry_min;
+        let mut looked: Option<Instant> = None;
         while !token.is_cancelled() {
             let turn = tokio::select! {
                 // A label in flight is cut here only at shutdown; it becomes `unknown` at the next start.
@@ -94,6 +96,11 @@ impl Worker {
                 }
                 Turn::Idle => {
                     wait = self.timing.retry_min;
+                    // Being woken for nothing is no reason to ask an idle printer how it is.
+                    if looked.is_none_or(|at| at.elapsed() >= self.timing.idle) {
+                        self.look().await;
+                        looked = Some(Instant::now());
+                    }
                     self.timing.idle
                 }
                 Turn::Blocked => {
@@ -104,7 +111,7 @@ impl Worker {
             };
             tokio::select! {
                 () = token.cancelled() => break,
-                () = self.desk.woken() => wait = self.timing.retry_min,
+                () = self.desk.woken(&self.name) => wait = self.timing.retry_min,
                 () = tokio::time::sleep(pause) => {}
             }
         }
@@ -113,7 +120,6 @@ impl Worker {
 
     async fn turn(&self) -> Result<Turn, DeskError> {
         let Some(job) = self.desk.next_of(&self.name).await? else {
-            self.look().await;
             return Ok(Turn::Idle);
         };
         if job.state == JobState::SentUnconfirmed {

@@ -1,5 +1,6 @@
 //! The worker against a printer that misbehaves: nothing lost, nothing twice.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use outpost_config::{PrinterLanguage, PrinterSettings};
@@ -14,13 +15,16 @@ use super::line::Patience;
 use super::printer::{Cause, PrinterState};
 use super::scripted::{Script, ScriptedPrinter};
 use super::worker::{Timing, Worker};
-use crate::app::print::{NOT_PRINTED, PrintChange};
-use crate::store::print_job::{NewPrintJob, PrintJob, PrintJobId, PrintKind};
+use crate::app::print::{self, NOT_PRINTED, PrintChange};
+use crate::rig::Rig;
+use crate::store::print_job::{LABEL_BYTES_MAX, NewPrintJob, PrintJob, PrintJobId, PrintKind};
 
 const LABEL: &[u8] = b"^XA^FO20,20^A0N,40^FDone label^FS^XZ";
-const EXPIRES: UtcMillis = UtcMillis(100_000);
+/// Long after every test.
+const EXPIRES: UtcMillis = UtcMillis(i64::MAX);
 
 struct Room {
+    _rig: Arc<Rig>,
     desk: Desk,
     printer: ScriptedPrinter,
     token: CancellationToken,
@@ -42,10 +46,10 @@ fn timing() -> Timing {
 
 impl Room {
     fn new(script: Script) -> Self {
-        let desk = Desk::for_tests(UtcMillis(1_000));
+        let rig = Arc::new(Rig::new());
+        let desk = rig.state.desk.clone();
         let printer = ScriptedPrinter::start(script);
-        desk.board().put_up("packing", printer.address.to_string(), desk.now());
-        Self { desk, printer, token: CancellationToken::new(), worker: None }
+        Self { _rig: rig, desk, printer, token: CancellationToken::new(), worker: None }
     }
 
     fn work(mut self) -> Self {
@@ -67,18 +71,36 @@ impl Room {
         self
     }
 
-    fn queue(&self) -> PrintJobId {
-        self.desk.queue_for_tests(&NewPrintJob {
-            printer: "packing",
+    /// The same site after the daemon has started again.
+    fn restarted(&self) -> Self {
+        Self {
+            _rig: self._rig.clone(),
+            desk: self.desk.clone(),
+            printer: self.printer.clone(),
+            token: CancellationToken::new(),
+            worker: None,
+        }
+    }
+
+    async fn queue(&self) -> PrintJobId {
+        self.queue_until(EXPIRES, LABEL).await
+    }
+
+    async fn queue_until(&self, expires_at: UtcMillis, bytes: &[u8]) -> PrintJobId {
+        let job = NewPrintJob {
+            printer: "packing".into(),
             kind: PrintKind::Handling,
             case: None,
-            container: &ContainerId::new("parcel-1").unwrap(),
-            number: "340123450000000017",
-            bytes: LABEL,
+            container: ContainerId::new("parcel-1").unwrap(),
+            number: "340123450000000017".into(),
+            bytes: bytes.to_vec(),
             labels: 1,
-            asked_by: "s-1@scan-1",
-            expires_at: EXPIRES,
-        })
+            request: None,
+            asked_by: "s-1@scan-1".into(),
+            expires_at,
+        };
+        let queued = self.desk.change(PrintChange::Queue(Box::new(job))).await.unwrap().unwrap();
+        queued.unwrap().id
     }
 
     async fn job(&self, id: PrintJobId) -> PrintJob {
@@ -123,7 +145,7 @@ fn counting() -> Script {
 #[tokio::test]
 async fn a_label_is_printed_once_and_confirmed_by_the_counter() {
     let room = Room::new(counting()).work();
-    let (first, second) = (room.queue(), room.queue());
+    let (first, second) = (room.queue().await, room.queue().await);
     room.until(second, JobState::Printed).await;
     assert_eq!(room.job(first).await.state, JobState::Printed);
     assert_eq!(room.job(first).await.odometer, Some(700));
@@ -135,7 +157,7 @@ async fn a_label_is_printed_once_and_confirmed_by_the_counter() {
 #[tokio::test]
 async fn without_paper_the_job_stays_queued_until_there_is_some() {
     let room = Room::new(Script { paper_out: true, ..counting() }).work();
-    let job = room.queue();
+    let job = room.queue().await;
     room.until_printer(PrinterState::NeedsAttention(Cause::PaperOut)).await;
     room.pause().await;
     assert_eq!(room.job(job).await.state, JobState::Queued);
@@ -147,7 +169,7 @@ async fn without_paper_the_job_stays_queued_until_there_is_some() {
 #[tokio::test]
 async fn a_silent_printer_needs_attention_and_gets_nothing() {
     let room = Room::new(Script { silent: true, ..counting() }).work();
-    let job = room.queue();
+    let job = room.queue().await;
     room.until_printer(PrinterState::NeedsAttention(Cause::Silent)).await;
     room.pause().await;
     assert_eq!(room.job(job).await.state, JobState::Queued);
@@ -163,11 +185,11 @@ async fn a_refused_connection_is_offline_and_keeps_the_job() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let printing = std::mem::replace(&mut room.printer.address, closed);
     let room = room.work();
-    let job = room.queue();
+    let job = room.queue().await;
     room.until_printer(PrinterState::Offline).await;
     assert_eq!(room.job(job).await.state, JobState::Queued);
     room.token.cancel();
-    let mut room = Room { token: CancellationToken::new(), desk: room.desk.clone(), printer: room.printer.clone(), worker: None };
+    let mut room = room.restarted();
     room.printer.address = printing;
     let room = room.work();
     room.until(job, JobState::Printed).await;
@@ -180,32 +202,21 @@ async fn a_line_cut_after_the_first_byte_is_for_a_person_and_never_sent_again() 
     let mut long = LABEL[..LABEL.len() - 3].to_vec();
     long.resize(900 * 1024, b' ');
     long.extend(b"^XZ");
-    let container = ContainerId::new("parcel-1").unwrap();
-    let job = room.desk.queue_for_tests(&NewPrintJob {
-        printer: "packing",
-        kind: PrintKind::Carrier,
-        case: None,
-        container: &container,
-        number: "T1",
-        bytes: &long,
-        labels: 1,
-        asked_by: "s-1@scan-1",
-        expires_at: EXPIRES,
-    });
+    let job = room.queue_until(EXPIRES, &long).await;
     let room = room.work();
     room.until(job, JobState::Unknown).await;
     room.printer.script().cut_after = None;
     room.pause().await;
     assert_eq!(room.job(job).await.state, JobState::Unknown);
     assert!(room.printer.script().printed.is_empty(), "nothing was sent again");
-    let next = room.queue();
+    let next = room.queue().await;
     room.until(next, JobState::Printed).await;
 }
 
 #[tokio::test]
 async fn paper_that_runs_out_in_between_is_waited_for_without_sending_again() {
     let room = Room::new(Script { holds: true, ..counting() }).work();
-    let job = room.queue();
+    let job = room.queue().await;
     room.until(job, JobState::SentUnconfirmed).await;
     room.printer.script().silent = true;
     room.until_printer(PrinterState::NeedsAttention(Cause::Silent)).await;
@@ -219,7 +230,7 @@ async fn paper_that_runs_out_in_between_is_waited_for_without_sending_again() {
 #[tokio::test]
 async fn a_printer_that_lost_its_buffer_leaves_the_question_to_a_person() {
     let room = Room::new(Script { holds: true, ..counting() }).work();
-    let job = room.queue();
+    let job = room.queue().await;
     room.until(job, JobState::SentUnconfirmed).await;
     room.printer.script().buffer.clear();
     room.until(job, JobState::Unknown).await;
@@ -228,7 +239,6 @@ async fn a_printer_that_lost_its_buffer_leaves_the_question_to_a_person() {
 
     room.printer.script().holds = false;
     let copy = room.desk.change(reprint(job, NOT_PRINTED, None)).await.unwrap().unwrap().unwrap();
-    room.desk.wake();
     room.until(copy.id, JobState::Printed).await;
     assert_eq!((copy.copy, room.job(job).await.state), (2, JobState::Cancelled));
     assert_eq!(room.printer.script().printed.len(), 1);
@@ -237,14 +247,14 @@ async fn a_printer_that_lost_its_buffer_leaves_the_question_to_a_person() {
 #[tokio::test]
 async fn a_printer_that_does_not_count_is_believed_when_it_was_seen_printing() {
     let room = Room::new(Script { holds: true, ..Script::default() }).work();
-    let seen = room.queue();
+    let seen = room.queue().await;
     room.until(seen, JobState::SentUnconfirmed).await;
     tokio::time::sleep(Duration::from_millis(60)).await;
     room.printer.release();
     room.until(seen, JobState::Printed).await;
-    let unseen = room.queue();
+    let unseen = room.queue().await;
     room.until(unseen, JobState::SentUnconfirmed).await;
-    let after = room.queue();
+    let after = room.queue().await;
     room.until(after, JobState::SentUnconfirmed).await;
     assert_eq!(room.job(unseen).await.state, JobState::SentUnconfirmed, "nobody can tell, nobody is blocked");
     assert_eq!(room.printer.script().printed.len(), 3);
@@ -253,7 +263,7 @@ async fn a_printer_that_does_not_count_is_believed_when_it_was_seen_printing() {
 #[tokio::test]
 async fn a_daemon_killed_while_sending_never_sends_again() {
     let room = Room::new(counting());
-    let job = room.queue();
+    let job = room.queue().await;
     room.desk.change(PrintChange::step(job, JobInput::SendBegun)).await.unwrap().unwrap();
     // The process ends here; another one starts on the same store.
     room.desk.change(PrintChange::Restart).await.unwrap().unwrap();
@@ -268,38 +278,76 @@ async fn a_daemon_killed_while_sending_never_sends_again() {
 #[tokio::test]
 async fn a_daemon_killed_after_sending_still_finds_out_by_the_counter() {
     let room = Room::new(Script { holds: true, ..counting() }).work();
-    let job = room.queue();
+    let job = room.queue().await;
     room.until(job, JobState::SentUnconfirmed).await;
     room.token.cancel();
     room.pause().await;
     room.desk.change(PrintChange::Restart).await.unwrap().unwrap();
     room.printer.release();
-    let room = Room { token: CancellationToken::new(), desk: room.desk.clone(), printer: room.printer.clone(), worker: None }.work();
+    let room = room.restarted().work();
     room.until(job, JobState::Printed).await;
     assert_eq!(room.printer.script().printed.len(), 1);
 }
 
 #[tokio::test]
-async fn a_stale_job_expires_at_its_instant_and_not_before() {
+async fn a_stale_job_expires_instead_of_coming_out_later() {
     let room = Room::new(Script { paper_out: true, ..counting() }).work();
-    let job = room.queue();
-    room.desk.set_now(EXPIRES + -1);
-    room.pause().await;
+    let job = room.queue_until(room.desk.now() + 300, LABEL).await;
+    room.until_printer(PrinterState::NeedsAttention(Cause::PaperOut)).await;
     assert_eq!(room.job(job).await.state, JobState::Queued);
-    room.desk.set_now(EXPIRES);
     room.until(job, JobState::Expired).await;
     room.printer.release();
     room.pause().await;
     assert!(room.printer.script().printed.is_empty(), "a label of yesterday must not come out today");
 }
 
-#[tokio::test]
-async fn the_last_look_at_the_clock_is_in_the_transaction_before_the_first_byte() {
-    let room = Room::new(counting());
-    let job = room.queue();
-    room.desk.set_now(EXPIRES);
-    let begun = room.desk.change(PrintChange::step(job, JobInput::SendBegun)).await.unwrap().unwrap().unwrap();
-    assert_eq!(begun.state, JobState::Expired);
+#[test]
+fn the_last_look_at_the_clock_is_in_the_transaction_before_the_first_byte() {
+    let conn = rusqlite::Connection::open_in_memory().unwrap();
+    conn.execute_batch(include_str!("../store/migrations/0002_print_job.sql")).unwrap();
+    let begin = |now: i64| {
+        let job = NewPrintJob {
+            printer: "packing".into(),
+            kind: PrintKind::Handling,
+            case: None,
+            container: ContainerId::new("parcel-1").unwrap(),
+            number: "1".into(),
+            bytes: LABEL.to_vec(),
+            labels: 1,
+            request: None,
+            asked_by: "s-1@scan-1".into(),
+            expires_at: UtcMillis(1_000),
+        };
+        let id = print::queue(&conn, UtcMillis(1), &job).unwrap().unwrap();
+        let begun = PrintChange::step(id, JobInput::SendBegun);
+        print::change(&conn, UtcMillis(now), &begun).unwrap().unwrap().unwrap().state
+    };
+    assert_eq!(begin(999), JobState::Sending);
+    assert_eq!(begin(1_000), JobState::Expired);
+}
+
+#[test]
+fn a_label_has_bytes_and_not_too_many() {
+    let conn = rusqlite::Connection::open_in_memory().unwrap();
+    conn.execute_batch(include_str!("../store/migrations/0002_print_job.sql")).unwrap();
+    let queue = |bytes: usize| {
+        let job = NewPrintJob {
+            printer: "packing".into(),
+            kind: PrintKind::Carrier,
+            case: None,
+            container: ContainerId::new("parcel-1").unwrap(),
+            number: "1".into(),
+            bytes: vec![b' '; bytes],
+            labels: 1,
+            request: None,
+            asked_by: "s-1@scan-1".into(),
+            expires_at: EXPIRES,
+        };
+        print::queue(&conn, UtcMillis(1), &job).unwrap()
+    };
+    assert!(queue(LABEL_BYTES_MAX).is_ok());
+    assert_eq!(queue(LABEL_BYTES_MAX + 1).unwrap_err().code, "label_size");
+    assert_eq!(queue(0).unwrap_err().code, "label_size");
 }
 
 fn reprint(job: PrintJobId, reason: &str, request: Option<&str>) -> PrintChange {
@@ -315,7 +363,7 @@ fn reprint(job: PrintJobId, reason: &str, request: Option<&str>) -> PrintChange 
 #[tokio::test]
 async fn one_copy_at_a_time_each_with_its_reason_and_number() {
     let room = Room::new(counting());
-    let job = room.queue();
+    let job = room.queue().await;
     let refused = room.desk.change(reprint(job, "damaged", None)).await.unwrap().unwrap_err();
     assert_eq!(refused.code, "copy_waiting");
     let room = room.work();
@@ -341,7 +389,7 @@ async fn one_copy_at_a_time_each_with_its_reason_and_number() {
 #[tokio::test]
 async fn bytes_of_old_jobs_are_forgotten_and_cannot_be_printed_again() {
     let room = Room::new(counting());
-    let (over, live) = (room.queue(), room.queue());
+    let (over, live) = (room.queue().await, room.queue().await);
     room.desk.change(PrintChange::step(over, JobInput::Cancel)).await.unwrap().unwrap();
     let changed = room.job(over).await.changed_at;
     room.desk.change(PrintChange::Forget(changed)).await.unwrap().unwrap();

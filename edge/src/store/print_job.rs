@@ -64,24 +64,26 @@ impl FromStr for PrintKind {
 }
 
 /// A label that is to be printed.
-#[derive(Debug, Clone)]
-pub struct NewPrintJob<'a> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewPrintJob {
     /// The printer's name in the settings.
-    pub printer: &'a str,
+    pub printer: String,
     /// What it is.
     pub kind: PrintKind,
     /// The case it belongs to.
     pub case: Option<CaseId>,
     /// The container it goes on.
-    pub container: &'a ContainerId,
+    pub container: ContainerId,
     /// SSCC, tracking number or order number.
-    pub number: &'a str,
+    pub number: String,
     /// What the printer gets; at most [`LABEL_BYTES_MAX`].
-    pub bytes: &'a [u8],
+    pub bytes: Vec<u8>,
     /// Labels the bytes make: what the printer's counter must rise by.
     pub labels: u32,
+    /// The id of the request, where it was not a command.
+    pub request: Option<String>,
     /// Who asked, as `staff@device`.
-    pub asked_by: &'a str,
+    pub asked_by: String,
     /// When it is no longer worth printing.
     pub expires_at: UtcMillis,
 }
@@ -148,15 +150,16 @@ pub struct PrintJob {
 
 const COLUMNS: &str = "id, printer, kind, case_id, container, number, hash, labels, original, copy, reason, \
      asked_by, state, odometer, attempts, not_before, created_at, expires_at, changed_at, bytes IS NOT NULL";
-const LIVE: &str = "state IN ('queued', 'sending', 'sent_unconfirmed', 'failed_before_first_byte', 'unknown')";
+const LIVE: &str =
+    "state IN ('queued', 'sending', 'sent_unconfirmed', 'failed_before_first_byte', 'unknown')";
 
 /// Stores a first copy. The caller has checked the size of the bytes.
-pub fn insert(conn: &Connection, now: UtcMillis, job: &NewPrintJob<'_>) -> StoreResult<PrintJobId> {
+pub fn insert(conn: &Connection, now: UtcMillis, job: &NewPrintJob) -> StoreResult<PrintJobId> {
     let next: i64 = conn.query_row("SELECT coalesce(max(id), 0) + 1 FROM print_job", [], |row| row.get(0))?;
     conn.prepare_cached(
         "INSERT INTO print_job (id, printer, kind, case_id, container, number, bytes, hash, labels, original, copy,
-             asked_by, state, not_before, created_at, expires_at, changed_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?1, 1, ?10, 'queued', ?11, ?11, ?12, ?11)",
+             request, asked_by, state, not_before, created_at, expires_at, changed_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?1, 1, ?13, ?10, 'queued', ?11, ?11, ?12, ?11)",
     )?
     .execute(params![
         next,
@@ -166,11 +169,12 @@ pub fn insert(conn: &Connection, now: UtcMillis, job: &NewPrintJob<'_>) -> Store
         job.container.as_str(),
         job.number,
         job.bytes,
-        blake3::hash(job.bytes).to_hex().as_str(),
+        blake3::hash(&job.bytes).to_hex().as_str(),
         job.labels,
         job.asked_by,
         now.0,
         job.expires_at.0,
+        job.request,
     ])?;
     Ok(PrintJobId(next))
 }
@@ -272,8 +276,9 @@ pub fn update(conn: &Connection, now: UtcMillis, job: &PrintJob) -> StoreResult<
 
 /// Drops the bytes of jobs that have been over since before `instant`: they may show a customer's address.
 pub fn forget(conn: &Connection, instant: UtcMillis) -> StoreResult<usize> {
-    let sql =
-        format!("UPDATE print_job SET bytes = NULL WHERE bytes IS NOT NULL AND changed_at < ?1 AND NOT ({LIVE})");
+    let sql = format!(
+        "UPDATE print_job SET bytes = NULL WHERE bytes IS NOT NULL AND changed_at < ?1 AND NOT ({LIVE})"
+    );
     Ok(conn.execute(&sql, [instant.0])?)
 }
 
@@ -295,7 +300,10 @@ fn read(row: &Row<'_>) -> StoreResult<PrintJob> {
         id: PrintJobId(id),
         printer: row.get(1)?,
         kind: row.get::<_, String>(2)?.parse().map_err(corrupt)?,
-        case: case.map(|text| text.parse()).transpose().map_err(|e| StoreError::corrupt("print_job", id, e))?,
+        case: case
+            .map(|text| text.parse())
+            .transpose()
+            .map_err(|e| StoreError::corrupt("print_job", id, e))?,
         container: row
             .get::<_, String>(4)?
             .parse()

@@ -7,6 +7,7 @@ use outpost_model::rejection::Rejection;
 use outpost_model::time::UtcMillis;
 use outpost_sync::{Batch, Mark, Refusal};
 
+use crate::app::print::{PrintChange, PrintResult};
 use crate::store::identity::Enrollment;
 
 /// One thing to do, all of it or nothing.
@@ -31,6 +32,8 @@ pub enum Job {
     },
     /// The hub has let this appliance in.
     Enrolled(Enrollment),
+    /// A change of print jobs.
+    Print(PrintChange),
     /// A device of the site failed or came back: for the site's day and its exceptions.
     Device {
         /// Its name.
@@ -77,6 +80,8 @@ pub enum Answer {
     Failed(Failed),
     /// The items are stored, all but those that are named.
     Merged(Vec<Refusal>),
+    /// The print job is as it says, or the change is refused.
+    Printed(PrintResult),
     /// Done.
     Done,
 }
