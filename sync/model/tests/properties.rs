@@ -245,3 +245,26 @@ proptest! {
         }
     }
 }
+
+/// Properties over histories that never get anywhere would prove nothing.
+#[test]
+fn histories_reach_every_milestone_and_nearly_every_fact() {
+    use proptest::strategy::ValueTree;
+    use proptest::test_runner::TestRunner;
+    let mut runner = TestRunner::deterministic();
+    let (mut milestones, mut facts) = (std::collections::BTreeSet::new(), std::collections::BTreeSet::new());
+    for _ in 0..2_000 {
+        let mut story = stories().new_tree(&mut runner).unwrap().current();
+        for taken in steps().new_tree(&mut runner).unwrap().current() {
+            step(&mut story, taken);
+            milestones.insert(story.case.milestone());
+        }
+        facts.extend(story.site.iter().filter_map(Event::known).map(SiteFact::name));
+    }
+    assert_eq!(milestones.len(), 10, "{milestones:?}");
+    let named: std::collections::BTreeSet<_> =
+        <SiteFact as outpost_model::event::Kind>::NAMES.iter().copied().collect();
+    let unseen: Vec<_> = named.difference(&facts).copied().collect();
+    // These come from commands that other tests give: a substitute, a manifest, and what has no command yet.
+    assert_eq!(unseen, ["age_verified", "collected", "sorted", "substituted"]);
+}
