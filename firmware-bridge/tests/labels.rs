@@ -154,7 +154,7 @@ fn every_kind_of_barcode_escapes_its_own_control_characters() {
     label.gs1_datamatrix(at, 4, "010952132100000710AB\u{1D}21X").unwrap();
     label.qr(at, 4, Correction::High, "https://example.com/?a=b_c").unwrap();
     let zpl = label.end().unwrap();
-    assert!(zpl.contains("^FD>:A><1_5E_5F^FS"));
+    assert!(zpl.contains("^FD>:A>01_5E_5F^FS"));
     assert!(zpl.contains("^FDa_5Fd0951_5E_7E^FS"));
     assert!(zpl.contains("^FD_5F1010952132100000710AB_5F121X^FS"));
     assert!(zpl.contains("^FDHA,https://example.com/?a=b_5Fc^FS"));

@@ -78,7 +78,7 @@ impl<W: Write> Label<W> {
     /// GS1 asks for 0.495 to 0.94 mm, which is 4 to 7 dots at 203 dpi.
     pub fn sscc(&mut self, at: Spot, module: u32, height: u32, sscc: &Sscc) -> Result<(), LabelError> {
         self.check(at, SSCC_MODULES * module, height)?;
-        write!(self.out, "^FO{},{}^BY{module}^BCN,{height},Y,N,N,D^FH_^FD(00){sscc}^FS\n", at.x, at.y)?;
+        writeln!(self.out, "^FO{},{}^BY{module}^BCN,{height},Y,N,N,D^FH_^FD(00){sscc}^FS", at.x, at.y)?;
         Ok(())
     }
 
@@ -96,11 +96,11 @@ impl<W: Write> Label<W> {
         let below = if readable { 'Y' } else { 'N' };
         write!(self.out, "^FO{},{}^BY{module}^BCN,{height},{below},N,N,N^FH_^FD", at.x, at.y)?;
         self.out.write_str(if is_pairs(data) { ">;" } else { ">:" })?;
-        // In this mode `>` begins a switch of code sets; `><` stands for the character itself.
+        // In this mode `>` begins a switch of code sets; `>0` stands for the character itself.
         for character in data.chars() {
             write_escaped(&mut self.out, core::iter::once(character))?;
             if character == '>' {
-                self.out.write_char('<')?;
+                self.out.write_char('0')?;
             }
         }
         self.out.write_str("^FS\n")?;

@@ -159,7 +159,7 @@ pub struct Label<W> {
 impl<W: Write> Label<W> {
     /// Opens a label for this stock.
     pub fn begin(mut out: W, media: Media) -> Result<Self, LabelError> {
-        write!(out, "^XA^CI28^LH0,0^PW{}^LL{}\n", media.width_dots(), media.height_dots())?;
+        writeln!(out, "^XA^CI28^LH0,0^PW{}^LL{}", media.width_dots(), media.height_dots())?;
         Ok(Self { out, media })
     }
 
@@ -208,7 +208,7 @@ impl<W: Write> Label<W> {
     /// A rectangle with a border of so many dots; as thick as it is high, it is filled.
     pub fn rectangle(&mut self, at: Spot, width: u32, height: u32, border: u32) -> Result<(), LabelError> {
         self.check(at, width, height)?;
-        write!(self.out, "^FO{},{}^GB{width},{height},{border}^FS\n", at.x, at.y)?;
+        writeln!(self.out, "^FO{},{}^GB{width},{height},{border}^FS", at.x, at.y)?;
         Ok(())
     }
 

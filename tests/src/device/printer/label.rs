@@ -150,7 +150,7 @@ fn bare(barcode: Option<BarcodeKind>, data: &str) -> String {
     match barcode {
         Some(BarcodeKind::Code128) => {
             let data = [">:", ">;", ">9"].iter().find_map(|start| data.strip_prefix(start)).unwrap_or(data);
-            data.replace("><", ">")
+            data.replace(">0", ">")
         }
         // Correction level, input mode, comma.
         Some(BarcodeKind::Qr) => data.get(3..).unwrap_or(data).to_owned(),
