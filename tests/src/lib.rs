@@ -1,7 +1,10 @@
 //! A chain of stores in one program: virtual devices, network, staff; the demo, the load programs and the tests that cross crates.
 
+pub mod api;
 pub mod catalog;
+pub mod demo;
 pub mod device;
 pub mod network;
 pub mod shopify;
+pub mod staff;
 pub mod world;

@@ -1,2 +1,55 @@
-//! Program `outpost-lab`.
-fn main() {}
+//! Program `outpost-lab`: the demo, the load programs, and the daemons themselves as children of it.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// A chain of stores in one program.
+#[derive(Debug, Parser)]
+#[command(name = "outpost-lab", version)]
+struct Lab {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Start a chain of real daemons and watch orders cross a cut cable.
+    Demo(outpost_lab::demo::DemoArgs),
+    /// Run one of the daemons, as its own program would.
+    #[command(hide = true)]
+    Daemon {
+        /// `edge` or `hub`.
+        kind: String,
+        /// The daemon's own arguments.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+}
+
+fn main() -> Result<ExitCode> {
+    // An alias such as `cargo demo -- --once` hands its `--` on; `cargo demo --once` means the same.
+    let mut arguments: Vec<OsString> = std::env::args_os().collect();
+    if arguments.get(2).is_some_and(|argument| argument == "--") {
+        arguments.remove(2);
+    }
+    match Lab::parse_from(arguments).what {
+        What::Daemon { kind, arguments } => daemon(&kind, arguments),
+        What::Demo(args) => runtime()?.block_on(outpost_lab::demo::run(args)),
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}
+
+fn daemon(kind: &str, arguments: Vec<OsString>) -> Result<ExitCode> {
+    let arguments = std::iter::once(OsString::from(format!("outpost-{kind}"))).chain(arguments);
+    match kind {
+        "edge" => outpost_edge::main_with(arguments),
+        "hub" => outpost_hub::main_with(arguments),
+        other => anyhow::bail!("daemon: found {other:?}, allowed: edge, hub"),
+    }
+}

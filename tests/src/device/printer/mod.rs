@@ -131,6 +131,11 @@ impl VirtualPrinter {
         self.printer.look(|state| state.odometer)
     }
 
+    /// Whether it has no paper.
+    pub fn is_out_of_paper(&self) -> bool {
+        self.printer.look(|state| state.paper_out)
+    }
+
     /// Labels received and not printed.
     pub fn waiting(&self) -> usize {
         self.printer.look(|state| state.formats_waiting())

@@ -1,0 +1,383 @@
+//! A chain of stores as real daemons: hub, broker, two stores and a warehouse, each with a printer and a line.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use super::broker::Broker;
+use super::goods::{Goods, Placed, Want};
+use super::settings;
+use super::story::until;
+use super::supervisor::{Service, free_port};
+use crate::api::{Answer, Api};
+use crate::device::carrier::VirtualCarrier;
+use crate::device::printer::VirtualPrinter;
+use crate::network::Line;
+use crate::shopify::Webhook;
+use crate::staff::{Staff, Until};
+
+/// One site of the chain.
+pub struct Site {
+    /// Its id.
+    pub id: String,
+    /// Its daemon.
+    pub service: Service,
+    /// The daemon's interface.
+    pub api: Api,
+    /// Its people.
+    pub staff: Staff,
+    /// Its label printer.
+    pub printer: VirtualPrinter,
+    /// The line to the broker.
+    pub line: Line,
+}
+
+impl Site {
+    /// Whether its line is cut right now.
+    pub fn is_cut(&self) -> bool {
+        self.line.cut_now().is_some()
+    }
+}
+
+/// The whole chain.
+pub struct Chain {
+    /// The hub's daemon.
+    pub hub: Service,
+    /// The hub's interface.
+    pub hub_api: Api,
+    /// The sites.
+    pub sites: Vec<Site>,
+    /// The carrier.
+    pub carrier: VirtualCarrier,
+    broker: Broker,
+    goods: Goods,
+    _folder: Folder,
+}
+
+/// Where the chain keeps its files: a folder that goes with it, or one that stays.
+enum Folder {
+    Temporary(tempfile::TempDir),
+    Kept(PathBuf),
+}
+
+impl Folder {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Temporary(folder) => folder.path(),
+            Self::Kept(path) => path,
+        }
+    }
+}
+
+/// How to start a chain.
+#[derive(Debug, Clone, Default)]
+pub struct ChainOptions {
+    /// The hub's database; SQLite in its folder when absent.
+    pub hub_database: Option<String>,
+    /// `embedded`, `mosquitto`.
+    pub broker: String,
+    /// Keep files here instead of in a temporary folder.
+    pub keep: Option<PathBuf>,
+    /// Seed of catalogue and orders.
+    pub seed: u64,
+    /// Port of the hub's console; any when absent.
+    pub hub_port: Option<u16>,
+}
+
+impl Chain {
+    /// Starts everything and waits until stock is granted and orders can flow.
+    pub async fn start(options: &ChainOptions) -> Result<Self> {
+        let folder = match &options.keep {
+            Some(path) => {
+                std::fs::create_dir_all(path)?;
+                Folder::Kept(std::path::absolute(path)?)
+            }
+            None => Folder::Temporary(tempfile::Builder::new().prefix("outpost-demo-").tempdir()?),
+        };
+        let at = folder.path();
+        let secret = format!("demo-{:016x}{:016x}", rand::random::<u64>(), rand::random::<u64>());
+        let goods = Goods::new(options.seed, &secret);
+        let broker = Broker::prepare(&options.broker, at)?;
+        broker.start().await?;
+        let hub_port = options.hub_port.map_or_else(free_port, Ok)?;
+        let hub_api = Api::new(format!("http://127.0.0.1:{hub_port}"))?;
+        let carrier = VirtualCarrier::start().await?;
+        carrier.set_webhook(format!("{}/v1/carriers/observations", hub_api.base()));
+        let config = settings::hub(at, hub_port, &broker, &carrier.url(), options.hub_database.as_deref())?;
+        let hub = Service::daemon("hub", "hub", &config, at)?
+            .with_variable("OUTPOST_HUB__CHANNELS__SHOPIFY__DEMO__WEBHOOK_SECRET", &secret);
+        hub.start().await?;
+        hub.wait_ready(&hub_api).await?;
+        import(&hub_api, &goods).await?;
+        let mut sites = Vec::new();
+        for id in goods.sites() {
+            sites.push(start_site(&id, at, &hub_api, &broker).await?);
+        }
+        import_stock(&hub_api, &goods).await?;
+        let chain = Self { hub, hub_api, sites, carrier, broker, goods, _folder: folder };
+        chain.wait_for_rights().await?;
+        Ok(chain)
+    }
+
+    /// The goods and what lay where at the beginning.
+    pub fn goods(&self) -> &Goods {
+        &self.goods
+    }
+
+    /// A site by its id.
+    pub fn site(&self, id: &str) -> Result<&Site> {
+        self.sites.iter().find(|site| site.id == id).with_context(|| format!("there is no site {id}"))
+    }
+
+    /// Places an order with the shop and delivers it; its number.
+    pub async fn send(&self, want: &Want) -> Result<String> {
+        let placed = self.goods.place(want)?;
+        self.deliver(&placed).await?;
+        Ok(placed.number)
+    }
+
+    /// Delivers a placed order, as the shop system does.
+    pub async fn deliver(&self, placed: &Placed) -> Result<()> {
+        let answer = self.post(&placed.webhook).await?;
+        answer.ok(&format!("delivering order {}", placed.number))?;
+        Ok(())
+    }
+
+    /// Delivers an order that was delivered before, byte for byte.
+    pub async fn deliver_again(&self, placed: &Placed) -> Result<()> {
+        let answer = self.post(&placed.webhook).await?;
+        if answer.status != 200 || answer.body["repeated"] != true {
+            bail!(
+                "a second delivery of {} was answered HTTP {} {}",
+                placed.number,
+                answer.status,
+                answer.body
+            );
+        }
+        Ok(())
+    }
+
+    /// Delivers a payload that breaks off in the middle, correctly signed.
+    pub async fn deliver_malformed(&self) -> Result<()> {
+        let answer = self.post(&self.goods.broken_off()?).await?;
+        if answer.status != 202 {
+            bail!("half a payload was answered HTTP {} {}", answer.status, answer.body);
+        }
+        Ok(())
+    }
+
+    /// Sends some orders of every kind, for the control page.
+    pub async fn send_sample_orders(&self, count: usize) -> Result<()> {
+        for k in 0..count {
+            let want = match k % 4 {
+                0 => Want::pickup("rotterdam-1", 2),
+                1 => Want::pickup("amsterdam-1", 1),
+                2 => Want::split(),
+                _ => Want::ship(1 + k % 3),
+            };
+            self.send(&want).await?;
+        }
+        Ok(())
+    }
+
+    async fn post(&self, webhook: &Webhook) -> Result<Answer> {
+        let headers: Vec<(&str, &str)> =
+            webhook.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        self.hub_api.post_bytes("/v1/channels/shopify/orders", webhook.body.clone(), &headers).await
+    }
+
+    /// An order with its cases, by its number.
+    pub async fn order(&self, number: &str) -> Result<Value> {
+        let query = number.replace('#', "%23");
+        let found = self.hub_api.get(&format!("/v1/orders?q={query}")).await?;
+        let orders = found["orders"].as_array().cloned().unwrap_or_default();
+        let order = orders.iter().find(|order| order["number"] == number);
+        let id = order
+            .and_then(|order| order["id"].as_str())
+            .with_context(|| format!("the hub has no {number}"))?;
+        self.hub_api.get(&format!("/v1/orders/{id}")).await
+    }
+
+    /// Asks the hub to cancel an order.
+    pub async fn cancel(&self, number: &str, reason: &str) -> Result<()> {
+        let order = self.order(number).await?;
+        let id =
+            order["id"].as_str().or_else(|| order["order"]["id"].as_str()).context("an order has an id")?;
+        let answer =
+            self.hub_api.post(&format!("/v1/orders/{id}/cancel"), &json!({ "reason": reason })).await?;
+        answer.ok("cancelling")?;
+        Ok(())
+    }
+
+    /// How far all staff take cases.
+    pub fn all_staff_until(&self, until: Until) {
+        for site in &self.sites {
+            site.staff.take_all_until(until);
+        }
+    }
+
+    /// Tasks that are not done, at one site or at all; orders on their way to a site count too.
+    pub async fn open_tasks(&self, site: Option<&str>) -> Result<usize> {
+        let mut open = 0;
+        for entry in self.sites.iter().filter(|entry| site.is_none_or(|id| entry.id == id)) {
+            open += entry.staff.tasks().await?.len();
+        }
+        if site.is_none()
+            && let Ok(stats) = self.hub_api.get("/v1/stats").await
+        {
+            open += usize::try_from(stats["orders_waiting_for_routing"].as_u64().unwrap_or(0))?;
+            open += usize::try_from(stats["events_unacknowledged"].as_u64().unwrap_or(0))?;
+        }
+        Ok(open)
+    }
+
+    /// Waits until `count` cases lie at the sites and can be worked to the end without the hub.
+    pub async fn wait_until_workable(&self, count: usize) -> Result<()> {
+        until("new orders to reach the stores", || async {
+            let mut ready = 0;
+            for site in &self.sites {
+                for task in site.staff.tasks().await? {
+                    let case = task["case"].as_str().unwrap_or_default();
+                    let view = site.api.get(&format!("/v1/fulfillments/{case}")).await?;
+                    let labels = view["bought"].as_array().is_some_and(|bought| !bought.is_empty());
+                    let code = site.staff.knows_code(case);
+                    if view["permission"]["hand_over"] == "granted"
+                        && (labels || task["service"] != "ship")
+                        && (code || task["service"] != "pickup")
+                    {
+                        ready += 1;
+                    }
+                }
+            }
+            Ok(ready >= count)
+        })
+        .await
+    }
+
+    /// Sells a few pieces over a store's counter.
+    pub async fn sell_something(&self, site: &str, pieces: usize) -> Result<()> {
+        let staff = &self.site(site)?.staff;
+        for sku in self.goods.common().iter().take(pieces) {
+            staff.sell(sku, 1).await?;
+        }
+        Ok(())
+    }
+
+    /// Stops the broker hard and starts it again. The embedded one lives in the hub, which goes with it.
+    pub async fn restart_broker(&self) -> Result<()> {
+        if self.broker.is_embedded() {
+            self.hub.crash(&self.hub_api).await?;
+            return Ok(());
+        }
+        self.broker.restart().await
+    }
+
+    /// Bytes on all lines, both ways.
+    pub fn wire_bytes(&self) -> u64 {
+        self.sites
+            .iter()
+            .map(|site| site.line.traffic())
+            .map(|traffic| traffic.bytes_up + traffic.bytes_down)
+            .sum()
+    }
+
+    /// Hands customers' codes to the staff as soon as the hub knows the case: the customer was sent it.
+    pub async fn customers(&self) {
+        loop {
+            for site in &self.sites {
+                for case in site.staff.cases_without_code().await.unwrap_or_default() {
+                    if let Ok(found) = self.hub_api.get(&format!("/v1/pickup-codes/{case}")).await {
+                        site.staff.hear_code(&case, found["code"].as_str().unwrap_or_default());
+                    }
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    async fn wait_for_rights(&self) -> Result<()> {
+        let common: BTreeSet<&str> = self.goods.common().iter().map(String::as_str).collect();
+        until("the sites to grant their stock", || async {
+            for site in &self.sites {
+                let stock = self.hub_api.get(&format!("/v1/sites/{}/stock", site.id)).await?;
+                let granted = stock["stock"].as_array().into_iter().flatten().filter(|row| {
+                    row["granted"].as_i64().unwrap_or(0) > 0
+                        && common.contains(row["sku"].as_str().unwrap_or(""))
+                });
+                if granted.count() < common.len() {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        })
+        .await
+    }
+
+    /// Waits until nothing is under way in either direction.
+    pub async fn wait_until_quiet(&self) -> Result<()> {
+        until("both sides to have everything", || async {
+            for site in &self.sites {
+                let sync = site.api.get("/v1/sync").await?;
+                if sync["line"] != "up" || sync["unacknowledged"].as_u64() != Some(0) {
+                    return Ok(false);
+                }
+                let there = self.hub_api.get(&format!("/v1/sites/{}", site.id)).await?;
+                if there["unacknowledged"].as_u64() != Some(0) {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        })
+        .await
+    }
+}
+
+async fn import(hub: &Api, goods: &Goods) -> Result<()> {
+    for (what, csv) in [
+        ("sites", goods.world().sites_csv()),
+        ("products", goods.world().catalog.products_csv()),
+        ("barcodes", goods.world().catalog.barcodes_csv()),
+    ] {
+        import_csv(hub, what, csv).await?;
+    }
+    Ok(())
+}
+
+async fn import_stock(hub: &Api, goods: &Goods) -> Result<()> {
+    import_csv(hub, "stock", goods.world().stock_csv()).await
+}
+
+async fn import_csv(hub: &Api, what: &str, csv: String) -> Result<()> {
+    let path = format!("/v1/imports/{what}");
+    let report = hub.post_bytes(&path, csv.into_bytes(), &[("content-type", "text/csv")]).await?.ok(&path)?;
+    if report["refused"].as_array().is_some_and(|refused| !refused.is_empty()) {
+        bail!("the import of {what} refused rows: {report}");
+    }
+    Ok(())
+}
+
+async fn start_site(id: &str, at: &Path, hub: &Api, broker: &Broker) -> Result<Site> {
+    let printer = VirtualPrinter::start()?;
+    let line = Line::lay(broker.address().parse()?)?;
+    let token =
+        hub.post(&format!("/v1/sites/{id}/enrollment-tokens"), &json!({})).await?.ok("enrollment token")?;
+    let token = token["token"].as_str().context("an enrollment token")?.to_owned();
+    let port = free_port()?;
+    let config = settings::edge(
+        at,
+        id,
+        port,
+        &line.address().to_string(),
+        &printer.address().to_string(),
+        hub.base(),
+    )?;
+    let service =
+        Service::daemon(id, "edge", &config, at)?.with_variable("OUTPOST_EDGE__HUB__ENROLL_TOKEN", &token);
+    service.start().await?;
+    let api = Api::new(format!("http://127.0.0.1:{port}"))?;
+    service.wait_ready(&api).await?;
+    Ok(Site { id: id.to_owned(), service, staff: Staff::new(id, api.clone()), api, printer, line })
+}

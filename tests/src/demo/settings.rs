@@ -1,0 +1,105 @@
+//! The settings files of the demo's daemons, written as an operator would write them.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use super::broker::Broker;
+use super::goods::SHOP_DOMAIN;
+
+/// Rules for a demo that may run at any hour: stores never close, trucks go late, routing may split over two sites.
+const RULES: &str = r#"
+[routing]
+split = "at_most 2"
+
+[calendars.standard.open.pickup]
+monday = ["00:00-24:00"]
+tuesday = ["00:00-24:00"]
+wednesday = ["00:00-24:00"]
+thursday = ["00:00-24:00"]
+friday = ["00:00-24:00"]
+saturday = ["00:00-24:00"]
+sunday = ["00:00-24:00"]
+
+[calendars.standard.open.ship]
+monday = ["00:00-24:00"]
+tuesday = ["00:00-24:00"]
+wednesday = ["00:00-24:00"]
+thursday = ["00:00-24:00"]
+friday = ["00:00-24:00"]
+saturday = ["00:00-24:00"]
+sunday = ["00:00-24:00"]
+
+[calendars.standard.collections.default]
+cutoff = "23:59"
+days = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+"#;
+
+/// Writes the hub's settings.
+pub fn hub(at: &Path, port: u16, broker: &Broker, carrier: &str, database: Option<&str>) -> Result<PathBuf> {
+    let data = at.join("hub");
+    std::fs::create_dir_all(&data)?;
+    let rules = at.join("rules.toml");
+    std::fs::write(&rules, RULES)?;
+    let database = database.map(|url| format!("[database]\nurl = {url:?}\n")).unwrap_or_default();
+    let broker = if broker.is_embedded() {
+        format!("mode = \"embedded\"\nlisten = \"{}\"", broker.address())
+    } else {
+        format!("mode = \"external\"\naddress = \"{}\"", broker.address())
+    };
+    let text = format!(
+        r#"
+{database}
+[data]
+directory = {data:?}
+[http]
+listen = "127.0.0.1:{port}"
+[broker]
+{broker}
+[channels.shopify.demo]
+domain = "{SHOP_DOMAIN}"
+currency = "EUR"
+[carrier]
+url = "{carrier}"
+[sync]
+hello_interval = "2s"
+[rules]
+file = {rules:?}
+"#
+    );
+    let path = at.join("hub.toml");
+    std::fs::write(&path, text)?;
+    Ok(path)
+}
+
+/// Writes a site's settings.
+pub fn edge(at: &Path, id: &str, port: u16, broker: &str, printer: &str, hub: &str) -> Result<PathBuf> {
+    let data = at.join(id);
+    std::fs::create_dir_all(&data)?;
+    let rules = at.join("rules.toml");
+    let text = format!(
+        r#"
+[site]
+id = "{id}"
+name = "{id}"
+time_zone = "Europe/Berlin"
+[data]
+directory = {data:?}
+[http]
+listen = "127.0.0.1:{port}"
+[broker]
+address = "{broker}"
+[hub]
+enroll_url = "{hub}"
+[sync]
+hello_interval = "2s"
+[printers.packing]
+address = "{printer}"
+[rules]
+file = {rules:?}
+"#
+    );
+    let path = at.join(format!("{id}.toml"));
+    std::fs::write(&path, text)?;
+    Ok(path)
+}
