@@ -62,7 +62,9 @@ pub fn promise(rules: &PromiseRules, ask: &Ask<'_>) -> Result<Promise, NoPromise
     let done = ask.hours.add_open(ask.zone, ask.now, work).ok_or(NoPromise::NoHours)?;
     let back = |until, millis| ask.hours.sub_open(ask.zone, until, millis).ok_or(NoPromise::NoHours);
     if ask.service == Service::Pickup {
-        let promised_at = round_up(done, rules.round_to_minutes);
+        // Nobody is told to come at closing time: what is ready then can be fetched at the next opening.
+        let rounded = round_up(done, rules.round_to_minutes);
+        let promised_at = ask.hours.next_open(ask.zone, rounded).ok_or(NoPromise::NoHours)?;
         return Ok(Promise { promised_at, pick_by: back(done, packing)?, pack_by: done, cutoff_at: None });
     }
     let cutoff = ask.cutoffs.next(ask.zone, done).ok_or(NoPromise::NoCutoff)?;
