@@ -6,14 +6,29 @@
 //!
 //! # Order of calls
 //!
-//! `Line::start` → read [`LineEvent`]s for ever: `Up` (tell every session [`LineUp`](outpost_sync::Input::LineUp)),
-//! `Frame`s, `Down` (tell every session), `Up` again … → cancel the token and wait for the task.
+//! `Line::start` → read [`LineEvent`]s for ever: `Up` (tell every session `LineUp`), `Frame`s, `Down` (tell every
+//! session `LineDown`), `Up` again … → cancel the token and wait for the task. [`Publisher::publish`] never waits.
+//!
+//! Topics are `outpost/v1/{shard}/{site}/up` and `…/down`: a site publishes on its own `up` and listens to its own
+//! `down`; the hub publishes on any `down` and listens to the `up` of all sites of its shards.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+mod connection;
+mod settings;
+mod topic;
+mod wire;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use outpost_model::id::SiteId;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use connection::Connection;
+pub use settings::{LineSettings, LineSettingsError};
+pub use wire::WireBytes;
 
 /// Whose line it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,30 +37,6 @@ pub enum Role {
     Site(SiteId),
     /// The hub: listens to every `up` of its shards, publishes on any `down`.
     Hub,
-}
-
-/// How to reach the broker.
-#[derive(Clone, PartialEq, Eq)]
-pub struct LineSettings {
-    /// `host:port`.
-    pub broker: String,
-    /// User name, if the broker asks for one.
-    pub username: Option<String>,
-    /// Password, if the broker asks for one.
-    pub password: Option<String>,
-    /// Unique among all clients of the broker; should end in the incarnation, so that a clone takes over instead
-    /// of fighting.
-    pub client_id: String,
-    /// The shard in the topic: a site's own; at the hub those it listens to, all when empty.
-    pub shards: Vec<String>,
-    /// Seconds between signs of life; the line counts as down after one and a half of them without an answer.
-    pub keep_alive_s: u16,
-    /// The largest packet sent or accepted, in bytes.
-    pub packet_bytes_max: u32,
-    /// The pause before the first attempt to reconnect; doubled every time after.
-    pub reconnect_after_ms: u64,
-    /// The longest pause between attempts.
-    pub reconnect_every_ms_max: u64,
 }
 
 /// What happens on a line, in order.
@@ -73,38 +64,129 @@ pub enum LineEvent {
 
 /// A frame to publish.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outbound {
-    /// The site of the conversation.
+pub(crate) struct Outbound {
     pub site: SiteId,
-    /// The frame.
     pub bytes: Vec<u8>,
 }
 
-/// Bytes on the wire since the start, MQTT's own packets included, TCP's not.
-#[derive(Debug, Default)]
-pub struct WireBytes {
-    sent: AtomicU64,
-    received: AtomicU64,
+/// The shard each site was last heard in, so that the answer goes there.
+pub(crate) type Shards = Arc<Mutex<HashMap<SiteId, String>>>;
+
+/// Where frames are published. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Publisher {
+    outgoing: mpsc::Sender<Outbound>,
 }
 
-impl WireBytes {
-    /// Sent, in bytes.
-    pub fn sent(&self) -> u64 {
-        self.sent.load(Ordering::Relaxed)
-    }
-
-    /// Received, in bytes.
-    pub fn received(&self) -> u64 {
-        self.received.load(Ordering::Relaxed)
+impl Publisher {
+    /// Queues a frame. `false` when it was dropped because the queue is full or the line has ended; the engine
+    /// will send it again. Frames queued while the line is down are dropped as well.
+    pub fn publish(&self, site: &SiteId, bytes: Vec<u8>) -> bool {
+        self.outgoing.try_send(Outbound { site: site.clone(), bytes }).is_ok()
     }
 }
 
 /// The application's end of a line.
+#[derive(Debug)]
 pub struct Line {
-    /// Frames to publish. They are dropped while the line is down.
-    pub outgoing: mpsc::Sender<Outbound>,
-    /// What happens.
+    /// Frames to publish.
+    pub publisher: Publisher,
+    /// What happens. Reading too slowly slows the broker down, not the publishing.
     pub events: mpsc::Receiver<LineEvent>,
     /// Counted bytes.
     pub wire: Arc<WireBytes>,
+}
+
+/// Frames that may wait to be published.
+const OUTGOING_MAX: usize = 4_096;
+/// Events that may wait to be read.
+const EVENTS_MAX: usize = 256;
+
+impl Line {
+    /// Starts a line; call it inside a Tokio runtime. The task ends when the token is cancelled, or when nobody
+    /// reads events any more.
+    pub fn start(
+        settings: LineSettings,
+        role: Role,
+        cancel: CancellationToken,
+    ) -> Result<(Self, JoinHandle<()>), LineSettingsError> {
+        settings.check()?;
+        let (outgoing, to_publish) = mpsc::channel(OUTGOING_MAX);
+        let (events, for_application) = mpsc::channel(EVENTS_MAX);
+        let wire = Arc::new(WireBytes::default());
+        let task = run(settings, role, cancel, to_publish, events, wire.clone());
+        let line = Self { publisher: Publisher { outgoing }, events: for_application, wire };
+        Ok((line, tokio::spawn(task)))
+    }
+}
+
+/// Connects again and again, each time with a new client.
+async fn run(
+    settings: LineSettings,
+    role: Role,
+    cancel: CancellationToken,
+    mut outgoing: mpsc::Receiver<Outbound>,
+    events: mpsc::Sender<LineEvent>,
+    wire: Arc<WireBytes>,
+) {
+    let shards = Shards::default();
+    let mut failures = 0;
+    let mut down_told = false;
+    loop {
+        let mut connection = Connection::new(&settings, &role, &events, &wire, &shards);
+        let ended = tokio::select! {
+            () = cancel.cancelled() => None,
+            ended = connection.run(&mut outgoing) => Some(ended),
+        };
+        let Some(ended) = ended else {
+            connection.close().await;
+            return;
+        };
+        if ended.was_up {
+            (failures, down_told) = (0, false);
+        }
+        tracing::debug!(reason = %ended.reason, was_up = ended.was_up, "the line is down");
+        if !std::mem::replace(&mut down_told, true) {
+            let down = LineEvent::Down { reason: ended.reason, taken_over: ended.taken_over };
+            if events.send(down).await.is_err() {
+                return;
+            }
+        }
+        let pause = tokio::time::sleep(pause(&settings, failures));
+        failures = (failures + 1).min(30);
+        tokio::pin!(pause);
+        loop {
+            tokio::select! {
+                () = cancel.cancelled() => return,
+                () = &mut pause => break,
+                () = events.closed() => return,
+                // What is published while the line is down is lost, as it would be in the broker.
+                _ = outgoing.recv(), if !outgoing.is_closed() => {}
+            }
+        }
+    }
+}
+
+/// The pause before the next attempt: doubled from attempt to attempt up to its limit, then shortened at random by
+/// up to a half, so that a fleet does not return at one moment.
+fn pause(settings: &LineSettings, failures: u32) -> Duration {
+    let longest =
+        settings.reconnect_after_ms.saturating_mul(1 << failures).min(settings.reconnect_every_ms_max);
+    Duration::from_millis(longest - rand::random::<u64>() % (longest / 2 + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pause_grows_to_its_limit_and_never_vanishes() {
+        let settings = LineSettings::new("127.0.0.1:1883", "edge-1");
+        for failures in 0..40 {
+            let pause = pause(&settings, failures.min(30)).as_millis() as u64;
+            assert!(pause >= settings.reconnect_after_ms / 2, "{failures}: {pause}");
+            assert!(pause <= settings.reconnect_every_ms_max, "{failures}: {pause}");
+        }
+        assert!(super::pause(&settings, 0) <= Duration::from_secs(1), "the first attempt is quick");
+    }
 }
