@@ -29,6 +29,8 @@ pub(super) struct Condition {
     pub cut: Option<Cut>,
     pub latency: Duration,
     pub bits_per_second: Option<u64>,
+    /// Resets so far: a connection dies by one that was over before it could look.
+    pub resets: u64,
 }
 
 /// What has passed.
@@ -76,7 +78,10 @@ impl Line {
 
     /// Cuts it.
     pub fn cut(&self, cut: Cut) {
-        self.condition.send_modify(|condition| condition.cut = Some(cut));
+        self.condition.send_modify(|condition| {
+            condition.cut = Some(cut);
+            condition.resets += u64::from(cut == Cut::Reset);
+        });
     }
 
     /// Mends it.
@@ -144,13 +149,14 @@ async fn carry(
     meter: Arc<Meter>,
 ) {
     let mut watched = condition.clone();
+    let resets = condition.borrow().resets;
     let mut far = tokio::select! {
         far = connect(target, &mut condition) => match far {
             Ok(far) => far,
             // The near side sees the connection end, as it would see the target refuse.
             Err(_) => return reset(&near),
         },
-        () = is_reset(&mut watched) => return reset(&near),
+        () = is_reset(&mut watched, resets) => return reset(&near),
     };
     let _ = near.set_nodelay(true);
     let _ = far.set_nodelay(true);
@@ -165,7 +171,7 @@ async fn carry(
                     pump(far_read, near_write, &meter.down, condition.clone()),
                 )
             } => false,
-            () = is_reset(&mut watched) => true,
+            () = is_reset(&mut watched, resets) => true,
         }
     };
     if was_reset {
@@ -180,8 +186,9 @@ async fn connect(target: SocketAddr, condition: &mut watch::Receiver<Condition>)
     TcpStream::connect(target).await
 }
 
-async fn is_reset(condition: &mut watch::Receiver<Condition>) {
-    if condition.wait_for(|condition| condition.cut == Some(Cut::Reset)).await.is_err() {
+/// Ends when the line has been reset since it had been so many times.
+async fn is_reset(condition: &mut watch::Receiver<Condition>, before: u64) {
+    if condition.wait_for(|condition| condition.resets > before).await.is_err() {
         std::future::pending().await
     }
 }

@@ -73,6 +73,18 @@ async fn cut_by_reset_connections_die_and_new_ones_are_refused() {
 }
 
 #[tokio::test]
+async fn a_flapping_line_kills_connections_and_lets_new_ones_in() {
+    let line = Line::lay(echo().await).unwrap();
+    let mut stream = TcpStream::connect(line.address()).await.unwrap();
+    say(&mut stream, "hello").await.unwrap();
+    line.cut(Cut::Reset);
+    line.restore();
+    assert!(timeout(SOON, stream.read(&mut [0; 8])).await.unwrap().is_err());
+    let mut stream = TcpStream::connect(line.address()).await.unwrap();
+    assert_eq!(say(&mut stream, "again").await.unwrap(), "again");
+}
+
+#[tokio::test]
 async fn cut_by_swallowing_nothing_is_heard_until_it_is_mended() {
     let line = Line::lay(echo().await).unwrap();
     let mut old = TcpStream::connect(line.address()).await.unwrap();
