@@ -1,4 +1,5 @@
 //! Facts and words that contradict what was known, come late, or come from a later version: always booked, always seen.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Opening hours, cut-offs and promises around midnight, closed days and changes of clocks.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;

@@ -1,4 +1,5 @@
 //! The races: every intent and every command against every milestone, as tables a person can read.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
 mod common;
 

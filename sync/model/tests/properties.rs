@@ -1,4 +1,5 @@
 //! What holds for every history: random commands and intents through `decide`, `answer` and `fold`.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
 mod common;
 

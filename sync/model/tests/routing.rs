@@ -1,4 +1,5 @@
 //! Who is asked to do what, and why.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! The site as a whole: its day, its rights, its counter sales, and what may stand in which document.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
 mod common;
 

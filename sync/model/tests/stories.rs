@@ -1,4 +1,5 @@
 //! Rules of the floor, each told as a short story.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
 mod common;
 

@@ -106,7 +106,7 @@ fn scan_fits(sku: &Sku, scanned: bool, qty: Quantity, ctx: &Context<'_>) -> Resu
         Scanned::Product(found, _) if found != sku => {
             refuse("wrong_item", format!("That is {found}; {sku} is wanted."))
         }
-        Scanned::Product(_, pack) if pack.get() > 1 && qty.get() % pack.get() != 0 => refuse(
+        Scanned::Product(_, pack) if pack.get() > 1 && !qty.get().is_multiple_of(pack.get()) => refuse(
             "pack_size",
             format!("This code stands for {pack} units: enter a multiple of {pack} or scan a single unit."),
         ),

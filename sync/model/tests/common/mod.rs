@@ -1,5 +1,6 @@
 //! A case, its site and its hub, small enough to tell stories with.
 #![allow(dead_code, reason = "each test program uses its own part of the storyteller")]
+#![allow(clippy::unwrap_used, reason = "a story that cannot be told is a failed test")]
 
 use std::collections::BTreeMap;
 
