@@ -3,6 +3,7 @@
 //! A line of code lives on one floor: [`http`] translates, `app` holds the use cases, [`write`] commits groups of
 //! them, [`store`] is SQL, `replicate` moves frames and applies what sites say, [`connect`] reads what channels send.
 
+pub mod broker;
 mod clock;
 pub mod connect;
 mod error;
