@@ -4,6 +4,7 @@ pub mod api;
 pub mod catalog;
 pub mod demo;
 pub mod device;
+pub mod load;
 pub mod network;
 pub mod shopify;
 pub mod staff;

@@ -18,6 +18,8 @@ struct Lab {
 enum What {
     /// Start a chain of real daemons and watch orders cross a cut cable.
     Demo(outpost_lab::demo::DemoArgs),
+    /// Make a figure for docs/performance.md.
+    Load(outpost_lab::load::LoadArgs),
     /// Run one of the daemons, as its own program would.
     #[command(hide = true)]
     Daemon {
@@ -37,6 +39,7 @@ fn main() -> Result<ExitCode> {
     }
     match Lab::parse_from(arguments).what {
         What::Daemon { kind, arguments } => daemon(&kind, arguments),
+        What::Load(args) => runtime()?.block_on(outpost_lab::load::run(args)),
         What::Demo(args) => runtime()?.block_on(outpost_lab::demo::run(args)),
     }
 }

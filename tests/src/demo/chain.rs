@@ -83,8 +83,8 @@ pub struct ChainOptions {
     pub keep: Option<PathBuf>,
     /// Seed of catalogue and orders.
     pub seed: u64,
-    /// Port of the hub's console; any when absent.
-    pub hub_port: Option<u16>,
+    /// Units of every common product at each site; enough for the story when absent.
+    pub plenty: Option<u32>,
 }
 
 impl Chain {
@@ -99,10 +99,10 @@ impl Chain {
         };
         let at = folder.path();
         let secret = format!("demo-{:016x}{:016x}", rand::random::<u64>(), rand::random::<u64>());
-        let goods = Goods::new(options.seed, &secret);
+        let goods = Goods::new(options.seed, &secret, options.plenty);
         let broker = Broker::prepare(&options.broker, at)?;
         broker.start().await?;
-        let hub_port = options.hub_port.map_or_else(free_port, Ok)?;
+        let hub_port = free_port()?;
         let hub_api = Api::new(format!("http://127.0.0.1:{hub_port}"))?;
         let carrier = VirtualCarrier::start().await?;
         carrier.set_webhook(format!("{}/v1/carriers/observations", hub_api.base()));

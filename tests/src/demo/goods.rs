@@ -71,7 +71,7 @@ impl Want {
 
 impl Goods {
     /// Goods from a seed. The first products lie at every site, one product at each site only.
-    pub fn new(seed: u64, secret: &str) -> Self {
+    pub fn new(seed: u64, secret: &str, plenty: Option<u32>) -> Self {
         let mut world = World::small(seed);
         let skus: Vec<String> = world
             .catalog
@@ -88,7 +88,7 @@ impl Goods {
                 site: site.clone(),
                 sku: sku.clone(),
                 location: format!("A-{:02}-{}", shelf / 4 + 1, shelf % 4 + 1),
-                quantity: PLENTY,
+                quantity: plenty.unwrap_or(PLENTY),
             }));
         }
         let common = skus[..COMMON].to_vec();

@@ -55,7 +55,7 @@ pub async fn run(args: DemoArgs) -> Result<ExitCode> {
         broker: args.broker,
         keep: args.keep,
         seed: args.seed,
-        hub_port: None,
+        plenty: None,
     };
     let chain = Arc::new(Chain::start(&options).await?);
     narrator.say(format!(

@@ -81,6 +81,11 @@ impl Service {
             .with_context(|| format!("starting {} ({})", self.name, self.program.display()))
     }
 
+    /// Its process, while it runs.
+    pub async fn pid(&self) -> Option<u32> {
+        self.child.lock().await.as_ref().and_then(Child::id)
+    }
+
     /// Starts it, if it does not run.
     pub async fn start(&self) -> Result<()> {
         let mut child = self.child.lock().await;

@@ -1,0 +1,69 @@
+//! Scans to give: every one a different unit of an open case at the loaded store.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use super::STORE;
+use crate::api::{Api, command, new_command_id};
+use crate::demo::chain::Chain;
+use crate::demo::goods::Want;
+use crate::demo::story::until;
+
+/// Units asked for by one order line: each is a scan.
+const UNITS: u32 = 50;
+/// Lines of an order.
+const LINES: usize = 2;
+
+/// A pick that nobody has done yet.
+pub type Pick = Value;
+
+/// Sends orders until the store has at least `count` units to pick, and lists them, one scan each.
+pub async fn prepare(chain: &Arc<Chain>, count: u32) -> Result<VecDeque<Pick>> {
+    let orders = count.div_ceil(UNITS * LINES as u32);
+    let mut sending = JoinSet::new();
+    for _ in 0..orders {
+        let chain = chain.clone();
+        sending.spawn(async move { chain.send(&Want::pickup(STORE, LINES).units(UNITS)).await });
+    }
+    while let Some(sent) = sending.join_next().await {
+        sent??;
+    }
+    let store = chain.site(STORE)?;
+    until("the orders to reach the store", || async {
+        Ok(store.staff.tasks().await?.len() >= orders as usize)
+    })
+    .await?;
+    let mut picks = VecDeque::new();
+    for task in store.staff.tasks().await? {
+        let case = task["case"].as_str().context("a task has a case")?;
+        let view = store.api.get(&format!("/v1/fulfillments/{case}")).await?;
+        for line in view["lines"].as_array().into_iter().flatten() {
+            let barcode =
+                line["barcodes"].as_array().and_then(|codes| codes.first()).cloned().unwrap_or_default();
+            for _ in 0..UNITS {
+                picks.push_back(json!({ "case": case, "do": "pick", "line": line["line"], "qty": 1,
+                    "barcode": barcode, "location": line["location"], "container": format!("T-{}", &case[24..]) }));
+            }
+        }
+    }
+    Ok(picks)
+}
+
+/// The body of a batch of picks.
+pub fn batch(picks: impl IntoIterator<Item = Pick>) -> Value {
+    let commands = picks.into_iter().map(|pick| command(&new_command_id(), "load", "load-1", pick));
+    json!({ "commands": commands.collect::<Vec<_>>() })
+}
+
+/// Gives a batch; how many were applied.
+pub async fn give(api: &Api, body: &Value) -> Result<usize> {
+    let outcomes = api.post("/v1/commands", body).await?.ok("picks")?;
+    let outcomes = outcomes["outcomes"].as_array().cloned().unwrap_or_default();
+    let refused = outcomes.iter().find(|outcome| outcome["result"] != "applied");
+    anyhow::ensure!(refused.is_none(), "a pick was not applied: {refused:?}");
+    Ok(outcomes.len())
+}
