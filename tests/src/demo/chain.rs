@@ -83,6 +83,8 @@ pub struct ChainOptions {
     pub keep: Option<PathBuf>,
     /// Seed of catalogue and orders.
     pub seed: u64,
+    /// The lab's executable, which runs the daemons; this one when absent.
+    pub lab: Option<PathBuf>,
     /// Units of every common product at each site; enough for the story when absent.
     pub plenty: Option<u32>,
 }
@@ -102,19 +104,20 @@ impl Chain {
         let goods = Goods::new(options.seed, &secret, options.plenty);
         let broker = Broker::prepare(&options.broker, at)?;
         broker.start().await?;
+        let lab = options.lab.clone().map_or_else(std::env::current_exe, Ok)?;
         let hub_port = free_port()?;
         let hub_api = Api::new(format!("http://127.0.0.1:{hub_port}"))?;
         let carrier = VirtualCarrier::start().await?;
         carrier.set_webhook(format!("{}/v1/carriers/observations", hub_api.base()));
         let config = settings::hub(at, hub_port, &broker, &carrier.url(), options.hub_database.as_deref())?;
-        let hub = Service::daemon("hub", "hub", &config, at)?
+        let hub = Service::daemon(&lab, "hub", "hub", &config, at)?
             .with_variable("OUTPOST_HUB__CHANNELS__SHOPIFY__DEMO__WEBHOOK_SECRET", &secret);
         hub.start().await?;
         hub.wait_ready(&hub_api).await?;
         import(&hub_api, &goods).await?;
         let mut sites = Vec::new();
         for id in goods.sites() {
-            sites.push(start_site(&id, at, &hub_api, &broker).await?);
+            sites.push(start_site(&lab, &id, at, &hub_api, &broker).await?);
         }
         import_stock(&hub_api, &goods).await?;
         let chain = Self { hub, hub_api, sites, carrier, broker, goods, _folder: folder };
@@ -359,7 +362,7 @@ async fn import_csv(hub: &Api, what: &str, csv: String) -> Result<()> {
     Ok(())
 }
 
-async fn start_site(id: &str, at: &Path, hub: &Api, broker: &Broker) -> Result<Site> {
+async fn start_site(lab: &Path, id: &str, at: &Path, hub: &Api, broker: &Broker) -> Result<Site> {
     let printer = VirtualPrinter::start()?;
     let line = Line::lay(broker.address().parse()?)?;
     let token =
@@ -374,8 +377,8 @@ async fn start_site(id: &str, at: &Path, hub: &Api, broker: &Broker) -> Result<S
         &printer.address().to_string(),
         hub.base(),
     )?;
-    let service =
-        Service::daemon(id, "edge", &config, at)?.with_variable("OUTPOST_EDGE__HUB__ENROLL_TOKEN", &token);
+    let service = Service::daemon(lab, id, "edge", &config, at)?
+        .with_variable("OUTPOST_EDGE__HUB__ENROLL_TOKEN", &token);
     service.start().await?;
     let api = Api::new(format!("http://127.0.0.1:{port}"))?;
     service.wait_ready(&api).await?;

@@ -10,6 +10,7 @@ mod settings;
 pub mod story;
 pub mod supervisor;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -55,6 +56,7 @@ pub async fn run(args: DemoArgs) -> Result<ExitCode> {
         broker: args.broker,
         keep: args.keep,
         seed: args.seed,
+        lab: None,
         plenty: None,
     };
     let chain = Arc::new(Chain::start(&options).await?);
@@ -76,7 +78,7 @@ pub async fn run(args: DemoArgs) -> Result<ExitCode> {
 }
 
 /// Starts service managers, customers and, for the story, staff at every site.
-fn set_to_work(chain: &Arc<Chain>, stop: &CancellationToken, staffed: bool) -> tokio::task::JoinSet<()> {
+pub fn set_to_work(chain: &Arc<Chain>, stop: &CancellationToken, staffed: bool) -> tokio::task::JoinSet<()> {
     let mut people = tokio::task::JoinSet::new();
     people.spawn(chain.hub.clone().watch());
     let customers = chain.clone();
@@ -108,7 +110,7 @@ async fn play_once(
     };
     stop.cancel();
     narrator.act("Checking the invariants");
-    let findings = checks::check(&evidence(chain, &told)?).await?;
+    let findings = checks::check(&evidence(chain, &told.sent)?).await?;
     for line in &findings.looked_at {
         narrator.say(line);
     }
@@ -129,14 +131,15 @@ async fn play_once(
     Ok(if account.invariants_broken == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn evidence(chain: &Chain, told: &Told) -> Result<Evidence> {
+/// What the checks need to know: what was sent, and what each site's people saw.
+pub fn evidence(chain: &Chain, sent: &BTreeSet<String>) -> Result<Evidence> {
     let sites = chain.sites.iter().map(|site| SiteEvidence {
         site: site.id.clone(),
         api: site.api.clone(),
         diary: site.staff.diary(),
         opening: chain.goods().opening(&site.id),
     });
-    Ok(Evidence { hub: chain.hub_api.clone(), sites: sites.collect(), sent: told.sent.clone() })
+    Ok(Evidence { hub: chain.hub_api.clone(), sites: sites.collect(), sent: sent.clone() })
 }
 
 async fn account(chain: &Chain, told: &Told, findings: &Findings) -> Result<Account> {

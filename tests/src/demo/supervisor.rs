@@ -30,12 +30,11 @@ pub struct Service {
 }
 
 impl Service {
-    /// One of our own daemons, run from this executable: `kind` is `edge` or `hub`.
-    pub fn daemon(name: &str, kind: &str, config: &Path, folder: &Path) -> Result<Self> {
-        let program = std::env::current_exe().context("finding this executable")?;
+    /// One of our own daemons, run from the lab's executable: `kind` is `edge` or `hub`.
+    pub fn daemon(lab: &Path, name: &str, kind: &str, config: &Path, folder: &Path) -> Result<Self> {
         let arguments = ["daemon", kind, "--config"].map(OsString::from);
         let arguments = arguments.into_iter().chain([config.as_os_str().to_owned()]).collect();
-        Ok(Self::program(name, program, arguments, folder))
+        Ok(Self::program(name, lab.to_owned(), arguments, folder))
     }
 
     /// Any program.
