@@ -61,8 +61,7 @@ pub mod reasons {
 }
 
 /// The facts that answer a pending intent by rule; nothing when it is answered already, not known, or a person has
-/// to decide. The daemon calls it when an intent arrives; [`decide`](crate::decide::decide) calls it itself for
-/// whatever is still pending once its own facts are folded.
+/// to decide. See [`answer_all`].
 pub fn answer(case: &Fulfillment, intent: EventId, ctx: &Context<'_>) -> Option<Vec<SiteFact>> {
     let asked = pending(case, intent)?;
     match carry_out(case, intent, asked, ctx) {
@@ -70,6 +69,23 @@ pub fn answer(case: &Fulfillment, intent: EventId, ctx: &Context<'_>) -> Option<
         Ok(facts) => Some(facts),
         Err(reason) => Some(vec![SiteFact::IntentRefused { intent, reason: reason_code(reason) }]),
     }
+}
+
+/// The facts that answer every pending intent that a rule can answer, oldest first: for a daemon to call whenever the
+/// hub's words have arrived. A revocation, for one, settles what waited for a person.
+pub fn answer_all(case: &Fulfillment, ctx: &Context<'_>) -> Vec<SiteFact> {
+    let mut facts = Vec::new();
+    let mut pending = case.pending().peekable();
+    if pending.peek().is_none() {
+        return facts;
+    }
+    let mut after = case.clone();
+    for intent in pending {
+        let answers = answer(&after, intent, ctx).unwrap_or_default();
+        after = after.after(&answers);
+        facts.extend(answers);
+    }
+    facts
 }
 
 /// The intent, while it has no answer.
@@ -198,6 +214,7 @@ fn amend(
         };
     }
     let more = qty.saturating_sub(now);
+    let countable = Quantity::new(u64::from(case.ordered(line).get()) + u64::from(more.get())).is_ok();
     let (packed, labeled) = case.containers.values().fold((false, false), |(packed, labeled), container| {
         (packed || container.packed, labeled || container.carrier_labeled())
     });
@@ -205,7 +222,7 @@ fn amend(
         _ if labeled => Err(reasons::ALREADY_LABELED),
         _ if packed => Err(reasons::ALREADY_PACKED),
         _ if case.ready => Err(reasons::ALREADY_READY),
-        _ if ctx.book.free < more.delta() => Err(reasons::NOT_IN_STOCK),
+        _ if !countable || ctx.book.free < more.delta() => Err(reasons::NOT_IN_STOCK),
         _ => Ok(vec![SiteFact::IntentAccepted { intent, effect: Effect::Added { line, qty: more } }]),
     }
 }

@@ -1,11 +1,13 @@
 //! The business of fulfillment as pure functions over plain data.
 //!
-//! Nothing here reads a clock, draws a random number, opens a socket or knows a database. `decide` turns a command
-//! into facts, [`fold`] turns facts into state, and the two never call each other.
+//! Nothing here reads a clock, draws a random number, opens a socket or knows a database. [`decide`] turns a command
+//! into facts, [`answer`] an intent, [`fold`] turns events into state; docs/model.md tells how they fit together.
 //!
-//! Rooms, in reading order: [`id`], [`quantity`], [`money`], [`time`] are the words; [`order`], [`header`], [`fact`],
-//! [`intent`], [`page`], [`event`] are what is written down for ever; [`fulfillment`] and [`stock`] are what it adds
-//! up to; [`command`], [`authority`] and [`rejection`] are what people may do.
+//! Rooms, in reading order: [`id`], [`quantity`], [`money`], [`time`], [`barcode`], [`container`] are the words;
+//! [`order`], [`header`], [`fact`], [`intent`], [`page`], [`event`] are what is written down for ever;
+//! [`fulfillment`], [`fold`], [`milestone`] are the life of a case; [`command`], [`authority`], [`decide`],
+//! [`answer`], [`rejection`] are what people and rules may do with it; [`stock`], [`movements`], [`ledger`],
+//! [`rights`] are the goods; [`site_day`], [`calendar`], [`promise`], [`routing`] are the sites and their time.
 #![warn(missing_docs)]
 
 pub mod answer;

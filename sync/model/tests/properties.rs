@@ -149,8 +149,6 @@ fn subset<K: Clone>(events: &[Event<K>], mask: u64) -> Vec<Event<K>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
-
     #[test]
     fn no_history_breaks_a_sum_a_book_or_a_fold(story in stories(), steps in steps()) {
         let mut story = story;

@@ -54,7 +54,7 @@ pub enum Scanned {
     Product(Sku, Quantity),
 }
 
-/// What the stock book says of the SKU a command is about.
+/// What the stock book says of the SKU that a command, or an intent to deliver more, is about.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Book {
     /// Sellable units at the location the command names; zero or less when it names none.

@@ -49,7 +49,7 @@ mod site;
 pub use context::{Book, CodeCheck, Context, Decision, Proposal, Resolved, Scanned, SitePolicy};
 pub use site::{UNPLACED, decide_day, sale};
 
-use crate::answer::answer;
+use crate::answer::answer_all;
 use crate::command::CaseCommand;
 use crate::fulfillment::Fulfillment;
 use crate::rejection::Rejection;
@@ -62,12 +62,8 @@ type Decided = Result<Decision, Rejection>;
 pub fn decide(case: &Fulfillment, command: &CaseCommand, ctx: &Context<'_>) -> Decided {
     let mut decision = by_verb(case, command, ctx)?;
     if !decision.facts.is_empty() && case.pending().next().is_some() {
-        let mut after = case.after(&decision.facts);
-        for intent in case.pending() {
-            let answers = answer(&after, intent, ctx).unwrap_or_default();
-            after = after.after(&answers);
-            decision.facts.extend(answers);
-        }
+        let answers = answer_all(&case.after(&decision.facts), ctx);
+        decision.facts.extend(answers);
     }
     Ok(decision)
 }

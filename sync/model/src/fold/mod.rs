@@ -3,6 +3,23 @@
 //! The state is a function of the *set* of events: the site's facts fold in their own order, the hub's events in
 //! theirs, and the two touch different fields. Where a statement needs both (a carrier saw a parcel that nobody
 //! handed over), it is worked out anew from the state after every event, so that it does not matter which came first.
+//!
+//! What a fold cannot reconcile it books all the same, and raises an exception:
+//!
+//! | code | it means |
+//! |---|---|
+//! | `outside_authority` | an irrevocable act was booked after the fact, without permission |
+//! | `authority_override` | a supervisor acted without authority |
+//! | `over_pick` | more was picked than was open; the surplus is to be put back |
+//! | `handed_over_unpicked` | something left that was never picked |
+//! | `handed_over_unwanted` | something left that was to be put back |
+//! | `handed_over_on_hold` | something left while the case was to wait |
+//! | `handed_over_after_end` | something left after the case had ended |
+//! | `handed_over_though_revoked` | something left though the hub had taken the case away |
+//! | `observed_not_handed_over` | a carrier has what nobody handed over |
+//! | `returned_to_sender` | a parcel comes back |
+//! | `payment_failed` | the payment no longer covers the order |
+//! | `contradiction` | a fact names units that were not where it says |
 
 mod hub;
 mod site;
