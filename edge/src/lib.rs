@@ -15,6 +15,7 @@ mod run;
 mod site;
 mod state;
 pub mod store;
+pub mod testing;
 pub mod write;
 
 pub use ids::Ids;

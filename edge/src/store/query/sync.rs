@@ -1,0 +1,60 @@
+//! What waits to be synced, and what the hub last said.
+
+use outpost_model::authority::{Authority, TrustedTime};
+use outpost_model::time::UtcMillis;
+use rusqlite::Connection;
+use serde::Serialize;
+
+use crate::moment::Moment;
+use crate::replicate::LineState;
+use crate::site::Site;
+use crate::store::{StoreResult, authority, identity, serial};
+use crate::write::trusted_time;
+
+/// How the site stands with the hub.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SyncView {
+    /// The line.
+    pub line: LineState,
+    /// Whether the hub ever let this appliance in.
+    pub enrolled: bool,
+    /// Changes and records the hub has not acknowledged.
+    pub unacknowledged: u64,
+    /// When the oldest of them was written.
+    pub oldest_unacknowledged_at: Option<UtcMillis>,
+    /// The authority in force.
+    pub authority: Option<Authority>,
+    /// What the hub's clock shows at most; absent when that is not known.
+    pub hub_time_at_most: Option<UtcMillis>,
+    /// The incarnation that writes now, hex.
+    pub incarnation: Option<String>,
+    /// The highest epoch of the hub heard of.
+    pub epoch: u64,
+    /// Items of the hub that were set aside.
+    pub set_aside: u64,
+    /// Numbers left for handling labels.
+    pub serials_left: u64,
+}
+
+/// Reads how the site stands with the hub.
+pub fn load(conn: &Connection, site: &Site, now: &Moment, line: LineState) -> StoreResult<SyncView> {
+    let depth = outpost_journal::depth(conn)?;
+    let time = trusted_time(authority::hub_time(conn)?, site, now);
+    let set_aside: i64 =
+        conn.query_row("SELECT count(*) FROM sync_quarantine WHERE n IS NOT NULL", [], |row| row.get(0))?;
+    Ok(SyncView {
+        line,
+        enrolled: identity::enrollment(conn)?.is_some(),
+        unacknowledged: depth.unacknowledged,
+        oldest_unacknowledged_at: depth.oldest_written_at_ms.map(UtcMillis),
+        authority: authority::load(conn)?,
+        hub_time_at_most: match time {
+            TrustedTime::AtMost(most) => Some(most),
+            TrustedTime::Unknown => None,
+        },
+        incarnation: outpost_journal::current(conn)?.map(|mark| mark.incarnation.to_string()),
+        epoch: authority::epoch(conn)?,
+        set_aside: set_aside.unsigned_abs(),
+        serials_left: serial::left(conn)?,
+    })
+}
