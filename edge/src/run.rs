@@ -4,25 +4,30 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
 use outpost_config::EdgeSettings;
 use outpost_daemon::{Clock, Metrics, Readiness, ServerOptions, Supervisor};
+use tokio_util::sync::CancellationToken;
 
 use crate::device::{self, Desk};
 use crate::ids::Ids;
 use crate::moment::Moment;
-use crate::replicate::LineStatus;
+use crate::replicate::{self, LineStatus};
 use crate::site::Site;
 use crate::state::AppState;
 use crate::store;
 use crate::store::query::Readers;
-use crate::write::{Core, FateUnknown, Limits, Writer, WriterOptions};
+use crate::write::{Answer, Core, FateUnknown, Job, Limits, Writer, WriterGone, WriterOptions};
 
 /// The exit code after a COMMIT whose fate is unknown: the service manager restarts the daemon, and retries of the
 /// same commands find out.
 pub const EXIT_FATE_UNKNOWN: u8 = 75;
+
+const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(600);
+const RULES_LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// The site daemon of Outpost.
 #[derive(Debug, Parser)]
@@ -70,22 +75,21 @@ async fn serve(settings: EdgeSettings) -> anyhow::Result<()> {
     let rules = outpost_config::load_rules(settings.rules.file.as_deref())?;
     let site = Site::new(&settings, rules)?;
     let clock = Clock::system()?;
-    let server = outpost_daemon::bind(ServerOptions {
-        listen: settings.http.listen,
-        header_timeout: settings.http.header_timeout,
-        request_timeout: settings.http.request_timeout,
-        body_bytes_max: settings.http.body_bytes_max,
-        drain_timeout: settings.http.shutdown_timeout,
-    })?;
+    // The port first: two daemons must not get as far as one database.
+    let server = outpost_daemon::bind(server_options(&settings))?;
+    let address = server.address();
 
     std::fs::create_dir_all(&settings.data.directory)
         .with_context(|| format!("cannot make {}", settings.data.directory.display()))?;
+    let identity = replicate::load_or_make(&settings.data.directory)?;
     let conn = store::open(&site.database, Moment::read(&clock).wall)
         .with_context(|| format!("cannot open {}", site.database.display()))?;
+    take_up_hub_rules(&conn, &site)?;
     let mut ids = Ids::random();
     let core = Core::open(conn, site.clone(), Limits::default(), &mut ids)?;
 
     let supervisor = Supervisor::new();
+    let token = supervisor.token();
     let readiness = Readiness::new();
     let ready = readiness.check("writer");
     let options =
@@ -94,7 +98,6 @@ async fn serve(settings: EdgeSettings) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Handle::current();
     supervisor.spawn_thread("writer", move |token| work.run(&runtime, &token))?;
 
-    let shutdown_timeout = settings.http.shutdown_timeout;
     let readers = Readers::new(&site.database);
     let addresses =
         settings.printers.iter().map(|(name, printer)| (name.clone(), printer.address.to_string()));
@@ -108,23 +111,72 @@ async fn serve(settings: EdgeSettings) -> anyhow::Result<()> {
         settings: Arc::new(settings),
         clock,
         line: LineStatus::default(),
-        shutdown: supervisor.token(),
+        shutdown: token.clone(),
     };
-    supervisor.spawn("metrics", metrics.clone().upkeep(supervisor.token()));
-    let router = crate::http::router(state, readiness, metrics);
-    let address = server.address();
-    supervisor.spawn("http", server.serve(router, supervisor.token()));
-    ready.ready();
-    tracing::info!(%address, "serving");
-    supervisor
-        .run(
-            async {
-                let _ = outpost_daemon::asked_to_end().await;
-            },
-            shutdown_timeout,
-        )
-        .await?;
+    supervisor.spawn("replication", replicate::run(state.clone(), identity, token.clone()));
+    supervisor.spawn("housekeeping", housekeep(state.writer.clone(), token.clone()));
+    watch_rules(&supervisor, &state);
+    supervisor.spawn("metrics", metrics.clone().upkeep(token.clone()));
+    let router = crate::http::router(state.clone(), readiness, metrics);
+    supervisor.spawn("http", server.serve(router, token));
+    // A job that came back proves that the writer lives and the database can be written.
+    match state.writer.submit_patiently(Job::Housekeep).await? {
+        Answer::Done => ready.ready(),
+        answer => anyhow::bail!("the database cannot be written: {answer:?}"),
+    }
+    tracing::info!(%address, site = %state.site.id, "serving");
+    let asked = async {
+        if let Err(error) = outpost_daemon::asked_to_end().await {
+            tracing::error!(%error, "cannot listen for signals");
+        }
+    };
+    supervisor.run(asked, state.settings.http.shutdown_timeout).await?;
     Ok(())
+}
+
+fn server_options(settings: &EdgeSettings) -> ServerOptions {
+    ServerOptions {
+        listen: settings.http.listen,
+        header_timeout: settings.http.header_timeout,
+        request_timeout: settings.http.request_timeout,
+        body_bytes_max: settings.http.body_bytes_max,
+        drain_timeout: settings.http.shutdown_timeout,
+    }
+}
+
+/// The rules the hub sent last are in force again after a restart, unless the site has a file of its own.
+fn take_up_hub_rules(conn: &rusqlite::Connection, site: &Site) -> anyhow::Result<()> {
+    let kept: Option<String> = store::setting::load(conn, replicate::RULES)?;
+    if let (Some(text), false) = (kept, site.own_rules)
+        && let Err(errors) = site.rules.try_reload("hub rules", &text)
+    {
+        tracing::warn!(%errors, "the hub's rules are not understood; the shipped ones are in force");
+    }
+    Ok(())
+}
+
+async fn housekeep(writer: Writer, token: CancellationToken) -> Result<(), WriterGone> {
+    loop {
+        tokio::select! {
+            () = token.cancelled() => return Ok(()),
+            () = tokio::time::sleep(HOUSEKEEPING_EVERY) => {}
+        }
+        writer.submit_patiently(Job::Housekeep).await?;
+    }
+}
+
+fn watch_rules(supervisor: &Supervisor, state: &AppState) {
+    let Some(file) = state.settings.rules.file.clone() else { return };
+    let (rules, name) = (state.site.rules.clone(), file.display().to_string());
+    let changed = move |text: std::io::Result<String>| match text {
+        Ok(text) => match rules.try_reload(&name, &text) {
+            Ok(version) => tracing::info!(%version, "rules read"),
+            Err(errors) => tracing::error!(%errors, "the rules have mistakes; the old ones stay in force"),
+        },
+        Err(error) => tracing::error!(%error, name, "the rules cannot be read; the old ones stay in force"),
+    };
+    supervisor
+        .spawn("rules", outpost_daemon::watch_file(file, RULES_LOOK_EVERY, supervisor.token(), changed));
 }
 
 fn start_logs(settings: &EdgeSettings) -> anyhow::Result<()> {

@@ -5,9 +5,12 @@ use std::path::PathBuf;
 use jiff::tz::TimeZone;
 use outpost_config::rules::StockEffect;
 use outpost_config::{EdgeSettings, RulesHandle};
+use outpost_firmware_bridge::zpl::Media;
 use outpost_model::decide::SitePolicy;
 use outpost_model::id::SiteId;
 use outpost_model::time::UtcMillis;
+
+use crate::device::label::media_of;
 
 /// The site.
 #[derive(Debug, Clone)]
@@ -22,6 +25,8 @@ pub struct Site {
     pub language: String,
     /// The business rules in force.
     pub rules: RulesHandle,
+    /// Whether the rules are the site's own file; the hub's are kept then, and not applied.
+    pub own_rules: bool,
     /// Whether the appliance's clock runs on while the power is off.
     pub battery_backed: bool,
     /// How fast the boot clock may run wrong, millionths.
@@ -41,12 +46,8 @@ pub struct DefaultPrinter {
     pub name: String,
     /// How long a job may wait, milliseconds.
     pub job_expiry_ms: i64,
-    /// Dots per inch.
-    pub dpi: u32,
-    /// Width of its label, mm.
-    pub label_width_mm: u32,
-    /// Height of its label, mm.
-    pub label_height_mm: u32,
+    /// Its stock and head.
+    pub media: Media,
 }
 
 /// Settings that cannot be worked with.
@@ -74,9 +75,7 @@ impl Site {
         let printer = settings.printers.iter().next().map(|(name, printer)| DefaultPrinter {
             name: name.clone(),
             job_expiry_ms: i64::try_from(millis(printer.job_expiry)).unwrap_or(i64::MAX),
-            dpi: printer.dpi,
-            label_width_mm: printer.label_width_mm,
-            label_height_mm: printer.label_height_mm,
+            media: media_of(printer),
         });
         Ok(Self {
             id: SiteId::new(settings.site.id.clone())?,
@@ -84,6 +83,7 @@ impl Site {
             zone,
             language: settings.site.language.clone(),
             rules,
+            own_rules: settings.rules.file.is_some(),
             battery_backed: settings.clock.battery_backed,
             drift_ppm: settings.clock.drift_ppm_max,
             clock_error_max_ms: millis(settings.clock.error_max),

@@ -20,10 +20,8 @@ fn a_group_of_commands_is_one_commit_with_an_answer_each() {
     let folder = tempfile::tempdir().unwrap();
     let mut bench = Bench::stocked(folder.path(), 100);
     let cases = bench.offer(Service::Pickup, 5);
-    let jobs: Vec<Job> = cases
-        .iter()
-        .map(|case| Job::Command(Box::new(bench.command(*case, CaseCommand::Accept))))
-        .collect();
+    let jobs: Vec<Job> =
+        cases.iter().map(|case| Job::Command(Box::new(bench.command(*case, CaseCommand::Accept)))).collect();
     let commits = Arc::new(AtomicU32::new(0));
     let counter = commits.clone();
     bench
@@ -35,7 +33,9 @@ fn a_group_of_commands_is_one_commit_with_an_answer_each() {
         }))
         .unwrap();
     let committed = bench.group(&jobs).unwrap();
-    assert!(committed.answers.iter().all(|answer| matches!(answer, Answer::Applied(events) if events.len() == 1)));
+    assert!(
+        committed.answers.iter().all(|answer| matches!(answer, Answer::Applied(events) if events.len() == 1))
+    );
     assert_eq!(commits.load(Ordering::Relaxed), 1);
     assert!(cases.iter().all(|case| bench.case(*case).accepted));
 }
@@ -106,8 +106,19 @@ fn a_crash_between_commits_loses_no_answer_and_drains_under_its_old_incarnation(
     let links = outpost_journal::links(bench.core.connection()).unwrap();
     assert_eq!(links.first().map(|link| link.incarnation), Some(before));
     assert_eq!(links.last().and_then(|link| link.parent).map(|parent| parent.incarnation), Some(before));
-    assert!(matches!(bench.act(case, CaseCommand::Stage { container: "T1".parse().unwrap(), location: "S1".parse().unwrap() }), Answer::Applied(_)));
-    assert_eq!(bench.case(case).site_n, 3, "accepted and picked before, staged after: {:?}", bench.case(case));
+    assert!(matches!(
+        bench.act(
+            case,
+            CaseCommand::Stage { container: "T1".parse().unwrap(), location: "S1".parse().unwrap() }
+        ),
+        Answer::Applied(_)
+    ));
+    assert_eq!(
+        bench.case(case).site_n,
+        3,
+        "accepted and picked before, staged after: {:?}",
+        bench.case(case)
+    );
 }
 
 #[test]
@@ -116,10 +127,8 @@ fn a_group_that_fails_is_rolled_back_and_its_jobs_run_alone() {
     let mut bench = Bench::stocked(folder.path(), 10);
     let cases = bench.offer(Service::Pickup, 3);
     damage(&bench, cases[1].to_string());
-    let jobs: Vec<Job> = cases
-        .iter()
-        .map(|case| Job::Command(Box::new(bench.command(*case, CaseCommand::Accept))))
-        .collect();
+    let jobs: Vec<Job> =
+        cases.iter().map(|case| Job::Command(Box::new(bench.command(*case, CaseCommand::Accept)))).collect();
     let before = bench.core.incarnation();
     let committed = bench.group(&jobs).unwrap();
     let Answer::Failed(failed) = &committed.answers[1] else { panic!("{:?}", committed.answers) };
@@ -163,8 +172,7 @@ fn a_full_disk_is_answered_and_survived() {
     let folder = tempfile::tempdir().unwrap();
     let mut bench = Bench::stocked(folder.path(), 10);
     let case = bench.offer(Service::Pickup, 1)[0];
-    let pages: i64 =
-        bench.core.connection().query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+    let pages: i64 = bench.core.connection().query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
     let limit = |bench: &Bench, pages: i64| {
         let set = format!("PRAGMA max_page_count = {pages}");
         bench.core.connection().query_row(&set, [], |row| row.get::<_, i64>(0)).unwrap()
@@ -207,7 +215,8 @@ fn many_open_documents_are_closed_and_opened_again() {
     }
     let mut bench = bench.restart();
     for case in &cases {
-        let folded = outpost_edge::store::query::verify::folded(bench.core.connection(), *case).unwrap().unwrap();
+        let folded =
+            outpost_edge::store::query::verify::folded(bench.core.connection(), *case).unwrap().unwrap();
         assert_eq!(folded, bench.case(*case));
         assert!(matches!(bench.pick(*case, &format!("T-{}", case.0.simple())), Answer::Applied(_)));
     }

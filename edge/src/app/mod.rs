@@ -63,6 +63,10 @@ pub fn perform(unit: &mut Unit<'_>, job: &Job) -> Result<Answer, Stop> {
         Job::Device { device, trouble } => {
             site::device(unit, device, trouble.as_deref()).map(|()| Answer::Done)
         }
+        Job::Raise { code, subject, event } => {
+            unit.raise(code, subject, event, sentence(code))?;
+            Ok(Answer::Done)
+        }
         Job::Housekeep => housekeep::housekeep(unit).map(|()| Answer::Done),
         Job::Print(change) => print::perform(unit, change),
     }

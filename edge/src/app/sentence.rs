@@ -20,6 +20,13 @@ pub fn sentence(code: &str) -> &'static str {
         "payment_failed" => "The payment of this order failed.",
         "over_pick" => "More was picked than was ordered. Put the rest back.",
         "refused_item" => "Something from the hub could not be taken and was set aside. Tell support.",
+        "rules_refused" => {
+            "The hub's new rules are not understood; the old ones stay in force. Tell support."
+        }
+        "clone_alive" => "Another computer answers in this site's name. Tell support at once.",
+        "rolled_back" => "This site's computer has lost work that the hub knows of. Tell support at once.",
+        "stream_diverged" => "What this site and the hub have stored of each other differs. Tell support.",
+        "item_refused" => "The hub could not take something this site wrote, and set it aside. Tell support.",
         "printer_trouble" => "A label printer needs attention.",
         "serials_low" => "Few numbers for handling labels are left; more come when the line is up.",
         _ => "This needs a look. See the runbook for its code.",

@@ -2,11 +2,14 @@
 
 mod commands;
 mod error;
+mod events;
+mod screens;
 
 use axum::Router;
-use axum::routing::post;
+use axum::routing::{get, post};
 use outpost_daemon::{Metrics, Readiness, health};
 
+pub use commands::{COMMANDS_MAX, CommandOutcome};
 pub use error::ApiError;
 
 use crate::state::AppState;
@@ -21,5 +24,15 @@ pub fn router(state: AppState, readiness: Readiness, metrics: Metrics) -> Router
 
 /// The API.
 pub fn api(state: AppState) -> Router {
-    Router::new().route("/v1/commands", post(commands::commands)).with_state(state)
+    Router::new()
+        .route("/v1/commands", post(commands::commands))
+        .route("/v1/tasks", get(screens::tasks))
+        .route("/v1/fulfillments/{case}", get(screens::fulfillment))
+        .route("/v1/stock", get(screens::stock))
+        .route("/v1/pickup", get(screens::pickup))
+        .route("/v1/exceptions", get(screens::exceptions))
+        .route("/v1/sync", get(screens::sync))
+        .route("/v1/sync/documents", get(screens::documents))
+        .route("/v1/events", get(events::events))
+        .with_state(state)
 }

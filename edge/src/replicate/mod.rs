@@ -3,7 +3,14 @@
 
 mod admit;
 pub mod apply;
+mod driver;
+mod enroll;
+mod key;
 mod receive;
 mod status;
+
+pub use driver::{DriverError, run};
+pub use key::{KeyError, load_or_make};
+pub use receive::RULES;
 
 pub use status::{LineState, LineStatus};

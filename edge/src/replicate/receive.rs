@@ -90,6 +90,9 @@ pub fn receive(unit: &mut Unit<'_>, raw: &Record, received: Received) -> Result<
 /// Rules that do not parse leave the old ones in force and say so.
 fn apply_rules(unit: &mut Unit<'_>, version: &str, text: &str) -> Result<(), Stop> {
     setting::save(unit.tx(), RULES, &text)?;
+    if unit.site().own_rules {
+        return Ok(());
+    }
     if let Err(errors) = unit.site().rules.try_reload(&format!("hub rules {version}"), text) {
         tracing::warn!(version, %errors, "the hub's rules are not understood; the old ones stay");
         unit.raise("rules_refused", "site/rules", version, crate::app::sentence("rules_refused"))?;

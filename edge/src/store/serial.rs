@@ -16,6 +16,13 @@ pub struct NextSerial {
     pub serial: u64,
 }
 
+impl NextSerial {
+    /// The block it is taken from.
+    pub fn block_name(&self) -> String {
+        self.block.to_string()
+    }
+}
+
 /// Adds a leased block; the same block again changes nothing.
 pub fn lease(conn: &Connection, extension: u8, prefix: &str, first: u64, count: u32) -> StoreResult<()> {
     let first = i64::try_from(first).unwrap_or(i64::MAX);

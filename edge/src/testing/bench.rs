@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use outpost_config::RulesHandle;
+use outpost_firmware_bridge::zpl::{Density, Length, Media};
 use outpost_model::authority::Authority;
 use outpost_model::command::{CaseCommand, Command, SiteCommand, Subject};
 use outpost_model::header::{Header, HeaderLine, PartialRule, Promise, Service};
@@ -47,7 +48,8 @@ impl Bench {
 
     /// The same with another site and other limits.
     pub fn with(site: Site, limits: Limits) -> Self {
-        let now = Moment { wall: UtcMillis(1_763_877_600_000), boot_ms: 1_000_000, boot_id: Uuid::from_u128(1) };
+        let now =
+            Moment { wall: UtcMillis(1_763_877_600_000), boot_ms: 1_000_000, boot_id: Uuid::from_u128(1) };
         let path = site.database.clone();
         let conn = store::open(&path, now.wall).expect("a new database");
         let mut ids = Ids::seeded(1);
@@ -186,7 +188,8 @@ impl Bench {
 
     /// What the site has written and the hub does not have.
     pub fn outbox(&self) -> Vec<Outgoing> {
-        outpost_journal::read(self.core.connection(), &Query::After { after: None }, 100_000).expect("a journal")
+        outpost_journal::read(self.core.connection(), &Query::After { after: None }, 100_000, usize::MAX)
+            .expect("a journal")
     }
 
     /// Lets the hub hear everything the site wrote.
@@ -238,15 +241,14 @@ pub fn site(database: &Path) -> Site {
         zone: jiff::tz::TimeZone::UTC,
         language: "en".to_owned(),
         rules: RulesHandle::shipped().expect("the shipped rules are valid"),
+        own_rules: false,
         battery_backed: false,
         drift_ppm: 200,
         clock_error_max_ms: 5_000,
         printer: Some(DefaultPrinter {
             name: "packing".to_owned(),
             job_expiry_ms: 1_800_000,
-            dpi: 203,
-            label_width_mm: 102,
-            label_height_mm: 152,
+            media: Media { width: Length::mm(102), height: Length::mm(152), density: Density::Dpi203 },
         }),
         database: database.to_owned(),
     }

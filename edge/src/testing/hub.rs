@@ -10,7 +10,8 @@ use outpost_model::order::Contact;
 use outpost_model::page::{HubPageEvent, PageHeader};
 use outpost_model::time::UtcMillis;
 use outpost_sync::{
-    Batch, Change, Document, DocumentId, Entry, Incarnation, Incoming, InstallId, Item, Outgoing, Position, Record,
+    Batch, Change, Document, DocumentId, Entry, Incarnation, Incoming, InstallId, Item, Outgoing, Position,
+    Record,
 };
 
 use crate::ids::Ids;

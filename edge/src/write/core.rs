@@ -6,7 +6,7 @@
 
 use outpost_model::command::Outcome;
 use outpost_model::rejection::Rejection;
-use outpost_sync::Incarnation;
+use outpost_sync::{Batch, Incarnation};
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 use super::documents::OpenDocuments;
@@ -100,7 +100,7 @@ impl Core {
             Err(GroupError::FateUnknown(fate)) => return Err(fate),
             Err(GroupError::RolledBack(stop)) => {
                 if jobs.len() == 1 {
-                    return Ok(Committed::failed(&stop));
+                    return self.after_failure(now, ids, &jobs[0], &stop);
                 }
                 tracing::warn!(jobs = jobs.len(), error = %stop, "a group was rolled back; its jobs run alone");
             }
@@ -110,10 +110,53 @@ impl Core {
             let committed = match self.group(now, ids, std::slice::from_ref(job)) {
                 Ok(committed) => committed,
                 Err(GroupError::FateUnknown(fate)) => return Err(fate),
-                Err(GroupError::RolledBack(stop)) => Committed::failed(&stop),
+                Err(GroupError::RolledBack(stop)) => self.after_failure(now, ids, job, &stop)?,
             };
             all.take(committed);
         }
+        Ok(all)
+    }
+
+    /// A job failed alone. A batch of the hub is then taken item by item, and an item that breaks its transaction
+    /// every time, for no fault of the disk, is set aside: one poisoned document must not stop the others.
+    fn after_failure(
+        &mut self,
+        now: &Moment,
+        ids: &mut Ids,
+        job: &Job,
+        stop: &Stop,
+    ) -> Result<Committed, FateUnknown> {
+        let Job::Merge(batch) = job else { return Ok(Committed::failed(stop)) };
+        if sqlite_code(stop).is_some() {
+            return Ok(Committed::failed(stop));
+        }
+        let mut all = Committed { answers: Vec::new(), news: Vec::new(), wrote: false, permits: Vec::new() };
+        let mut refusals = Vec::new();
+        for item in &batch.items {
+            let one = Batch { items: vec![item.clone()], ..batch.clone() };
+            let committed = match self.group(now, ids, &[Job::Merge(one.clone())]) {
+                Ok(committed) => committed,
+                Err(GroupError::FateUnknown(fate)) => return Err(fate),
+                Err(GroupError::RolledBack(stop)) if sqlite_code(&stop).is_some() => {
+                    return Ok(Committed::failed(&stop));
+                }
+                Err(GroupError::RolledBack(stop)) => {
+                    tracing::error!(error = %stop, "an item of the hub broke its transaction and is set aside");
+                    match self.group(now, ids, &[Job::SetAside(one, "broke_transaction".to_owned())]) {
+                        Ok(committed) => committed,
+                        Err(GroupError::FateUnknown(fate)) => return Err(fate),
+                        Err(GroupError::RolledBack(stop)) => return Ok(Committed::failed(&stop)),
+                    }
+                }
+            };
+            for answer in &committed.answers {
+                if let Answer::Merged(refused) = answer {
+                    refusals.extend(refused.iter().cloned());
+                }
+            }
+            all.take(Committed { answers: Vec::new(), ..committed });
+        }
+        all.answers.push(Answer::Merged(refusals));
         Ok(all)
     }
 

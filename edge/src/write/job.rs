@@ -41,6 +41,15 @@ pub enum Job {
         /// What is wrong with it; nothing when it works again.
         trouble: Option<String>,
     },
+    /// Something a person must look at, that no command or item of the hub brought about.
+    Raise {
+        /// Stable code.
+        code: &'static str,
+        /// What it is about.
+        subject: String,
+        /// What tells it from others of its kind.
+        event: String,
+    },
     /// Prune what is past its retention and what everybody has.
     Housekeep,
 }

@@ -61,8 +61,8 @@ pub fn all(conn: &Connection, after: Option<&Sku>, limit: Option<u32>) -> StoreR
          ORDER BY sku LIMIT ?2",
     )?;
     let limit = limit.unwrap_or(SKUS_MAX).min(SKUS_MAX);
-    let rows = statement
-        .query_map(params![after.map_or("", Sku::as_str), limit], |row| row.get::<_, String>(0))?;
+    let rows =
+        statement.query_map(params![after.map_or("", Sku::as_str), limit], |row| row.get::<_, String>(0))?;
     rows.map(|sku| {
         let sku = sku?;
         let sku = Sku::new(sku.clone()).map_err(|error| StoreError::corrupt("balance", sku, error))?;

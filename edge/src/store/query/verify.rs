@@ -44,8 +44,8 @@ struct Books {
 
 /// All documents; with `verify` every projection is compared with a fold from scratch.
 pub fn documents(conn: &Connection, verify: bool) -> StoreResult<Vec<DocumentView>> {
-    let mut statement =
-        conn.prepare("SELECT doc FROM sync_document UNION SELECT doc FROM sync_change WHERE doc IS NOT NULL")?;
+    let mut statement = conn
+        .prepare("SELECT doc FROM sync_document UNION SELECT doc FROM sync_change WHERE doc IS NOT NULL")?;
     let names = statement.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
     let mut books = Books::default();
     let mut views = Vec::with_capacity(names.len());
@@ -76,13 +76,13 @@ pub fn state_hash(state: &Fulfillment) -> StoreResult<String> {
 }
 
 fn view(conn: &Connection, name: String, verify: bool, books: &mut Books) -> StoreResult<DocumentView> {
-    let mut document = open(conn, &name)?.ok_or_else(|| StoreError::corrupt("document", &name, "vanished"))?;
+    let mut document =
+        open(conn, &name)?.ok_or_else(|| StoreError::corrupt("document", &name, "vanished"))?;
     let heads = document.heads().iter().map(ToString::to_string).collect();
     let events = document.len();
     let (mut hash, mut projection_ok) = (None, None);
     if verify {
-        let key: DocumentKey =
-            name.parse().map_err(|error| StoreError::corrupt("document", &name, error))?;
+        let key: DocumentKey = name.parse().map_err(|error| StoreError::corrupt("document", &name, error))?;
         match &key {
             DocumentKey::Case(id) => {
                 let (state, facts) = read_case(&key, &document)?;
@@ -112,7 +112,8 @@ fn open(conn: &Connection, name: &str) -> StoreResult<Option<Document>> {
 
 fn read_case(key: &DocumentKey, document: &Document) -> StoreResult<(Fulfillment, Vec<Event<SiteFact>>)> {
     let corrupt = |why: String| StoreError::corrupt("document", key, why);
-    let header: Header = serde_json::from_str(&document.header()).map_err(|error| corrupt(error.to_string()))?;
+    let header: Header =
+        serde_json::from_str(&document.header()).map_err(|error| corrupt(error.to_string()))?;
     let (mut facts, mut said) = (Vec::new(), Vec::new());
     for entry in document.entries() {
         let id = entry.id.parse().map_err(|error| corrupt(format!("{error}")))?;

@@ -1,0 +1,293 @@
+//! The driver owns the engine's session and moves frames. It is woken by signal and by timer and told nothing: it
+//! looks in the journal for what the hub has not acknowledged.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use outpost_mqtt::{Line, LineEvent, LineSettings, LineSettingsError, Role};
+use outpost_sync::{
+    Effect, Identity, Input, Local, Mark, Notice, PeerKeys, PublicIdentity, Remote, Schema, Session, Side,
+};
+use rand::rngs::StdRng;
+use tokio_util::sync::CancellationToken;
+
+use super::apply::HUB;
+use super::enroll::enrolled;
+use crate::state::AppState;
+use crate::store::authority;
+use crate::store::identity::Enrollment;
+use crate::store::query::ReadError;
+use crate::write::{Answer, Heard, HubTime, Job, News, WriterGone};
+
+/// The events this version can read.
+const SCHEMA: Schema = Schema { min: 1, max: 1 };
+/// A pause of the driver that needs no answer to why: the session always wakes earlier.
+const IDLE: Duration = Duration::from_secs(60);
+/// A hub that is not heard for this many hellos counts as silent.
+const HELLOS_UNTIL_SILENT: u64 = 3;
+
+/// Why the driver cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum DriverError {
+    /// The store cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The writer has ended.
+    #[error(transparent)]
+    Writer(#[from] WriterGone),
+    /// The line's settings cannot work.
+    #[error(transparent)]
+    Line(#[from] LineSettingsError),
+    /// The session's settings cannot work.
+    #[error(transparent)]
+    Session(#[from] outpost_sync::SettingsError),
+    /// The line's task has ended.
+    #[error("the line has ended")]
+    LineEnded,
+}
+
+/// Runs until the token is cancelled. A site that is not enrolled waits here and works all the same.
+pub async fn run(state: AppState, identity: Identity, token: CancellationToken) -> Result<(), DriverError> {
+    let Some((enrollment, hub)) = enrolled(&state, &identity, &token).await? else { return Ok(()) };
+    Driver::start(state, identity, &enrollment, hub, &token).await?.run(&token).await
+}
+
+struct Driver {
+    state: AppState,
+    session: Session,
+    line: Line,
+    rng: StdRng,
+    inputs: VecDeque<Input>,
+}
+
+impl Driver {
+    async fn start(
+        state: AppState,
+        identity: Identity,
+        enrollment: &Enrollment,
+        hub: PublicIdentity,
+        token: &CancellationToken,
+    ) -> Result<Self, DriverError> {
+        let settings = session_settings(&state);
+        settings.check()?;
+        let (links, progress, epoch) = state
+            .readers
+            .read(|conn| {
+                let links = outpost_journal::links(conn)?;
+                Ok((links, outpost_journal::progress(conn, HUB)?, authority::epoch(conn)?))
+            })
+            .await?;
+        let local = Local {
+            side: Side::Site,
+            site: state.site.id.clone(),
+            identity,
+            epoch,
+            links,
+            schema: SCHEMA,
+            authority: Vec::new(),
+        };
+        let remote = Remote { keys: PeerKeys(vec![hub]), progress };
+        let session = Session::new(settings, local, remote);
+        let (line, _task) = Line::start(
+            line_settings(&state, &enrollment.shard),
+            Role::Site(state.site.id.clone()),
+            token.clone(),
+        )?;
+        Ok(Self { state, session, line, rng: rand::make_rng(), inputs: VecDeque::new() })
+    }
+
+    async fn run(mut self, token: &CancellationToken) -> Result<(), DriverError> {
+        let mut incarnation = self.state.writer.incarnation();
+        loop {
+            while let Some(input) = self.inputs.pop_front() {
+                self.take(input).await?;
+            }
+            let sleep = self.until_wake();
+            tokio::select! {
+                () = token.cancelled() => return Ok(()),
+                event = self.line.events.recv() => self.line_event(event.ok_or(DriverError::LineEnded)?).await?,
+                () = self.state.writer.journal_grown() => self.inputs.push_back(Input::Woken),
+                changed = incarnation.changed() => {
+                    changed.map_err(|_| WriterGone)?;
+                    let links = self.state.readers.read(|conn| Ok(outpost_journal::links(conn)?)).await?;
+                    self.inputs.push_back(Input::Links(links));
+                }
+                () = tokio::time::sleep(sleep) => self.inputs.push_back(Input::Tick),
+            }
+        }
+    }
+
+    fn until_wake(&self) -> Duration {
+        let now = self.state.now().boot_ms;
+        let wake = self.session.wake_at().map(|at| Duration::from_millis(at.saturating_sub(now)));
+        wake.unwrap_or(IDLE).min(IDLE)
+    }
+
+    async fn line_event(&mut self, event: LineEvent) -> Result<(), DriverError> {
+        let now = self.state.now().wall;
+        match event {
+            LineEvent::Up => self.inputs.push_back(Input::LineUp),
+            LineEvent::Down { reason, taken_over } => {
+                self.inputs.push_back(Input::LineDown);
+                if self.state.line.note(false, now, Some(reason), taken_over) {
+                    self.state.writer.tell(News::Sync);
+                }
+                if taken_over {
+                    self.raise("clone_alive", "site/line", String::new()).await?;
+                }
+            }
+            LineEvent::Frame { bytes, .. } => self.inputs.push_back(Input::Received(bytes)),
+            LineEvent::TooLarge(_) => self.inputs.push_back(Input::TooLarge),
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, input: Input) -> Result<(), DriverError> {
+        let received = matches!(input, Input::Received(_));
+        let before = self.session.heard_at();
+        let now = self.state.now();
+        let effects = self.session.handle(now.for_engine(), &mut self.rng, input);
+        if received && self.session.heard_at() != before {
+            self.state.line.heard(now.wall);
+        }
+        // One commit for all that is acknowledged at once: of each incarnation the last mark says it all.
+        let mut acknowledged: Vec<Mark> = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::Acknowledged(mark) => {
+                    acknowledged.retain(|known| known.incarnation != mark.incarnation);
+                    acknowledged.push(mark);
+                }
+                effect => self.carry_out(effect).await?,
+            }
+        }
+        for mark in acknowledged {
+            self.state.writer.submit_patiently(Job::Acknowledge(mark)).await?;
+            self.state.writer.tell(News::Sync);
+        }
+        Ok(())
+    }
+
+    async fn carry_out(&mut self, effect: Effect) -> Result<(), DriverError> {
+        match effect {
+            Effect::Publish { bytes, .. } => {
+                self.line.publisher.publish(&self.state.site.id, bytes);
+            }
+            Effect::Read { query, limit, bytes_max } => {
+                let asked = query.clone();
+                let read = move |conn: &rusqlite::Connection| {
+                    Ok(outpost_journal::read(conn, &asked, limit, bytes_max)?)
+                };
+                let items = self.state.readers.read(read).await?;
+                self.inputs.push_back(Input::Read { query, items });
+            }
+            Effect::Store(batch) => {
+                let stored = match self.state.writer.submit_patiently(Job::Merge(batch)).await? {
+                    Answer::Merged(refused) => Input::Stored { refused },
+                    _ => Input::StoreFailed,
+                };
+                self.inputs.push_back(stored);
+            }
+            Effect::Quarantine { bytes, reason } => {
+                tracing::warn!(%reason, "a frame was set aside");
+                let reason = reason.to_string();
+                self.state.writer.submit_patiently(Job::KeepFrame { bytes, reason }).await?;
+            }
+            Effect::Notice(notice) => self.notice(notice).await?,
+            Effect::Acknowledged(_) => {}
+        }
+        Ok(())
+    }
+
+    async fn notice(&mut self, notice: Notice) -> Result<(), DriverError> {
+        let now = self.state.now();
+        match notice {
+            Notice::Greeted { .. } => {
+                if self.state.line.note(true, now.wall, None, false) {
+                    tracing::info!("the hub answers");
+                    self.state.writer.tell(News::Sync);
+                }
+            }
+            Notice::Silent => {
+                let trouble = Some("the hub does not answer".to_owned());
+                if self.state.line.note(false, now.wall, trouble, false) {
+                    tracing::warn!("the hub does not answer");
+                    self.state.writer.tell(News::Sync);
+                }
+            }
+            Notice::HubTime { wall_ms, hello_boot_ms, round_trip_ms } => {
+                if round_trip_ms <= self.state.site.clock_error_max_ms {
+                    let time = HubTime {
+                        hub_wall: outpost_model::time::UtcMillis(wall_ms),
+                        asked_boot_ms: hello_boot_ms,
+                        boot_id: now.boot_id,
+                    };
+                    self.heard(Heard { time: Some(time), ..Heard::default() }).await?;
+                }
+            }
+            Notice::Authority(bytes) => match serde_json::from_slice(&bytes) {
+                Ok(given) => self.heard(Heard { authority: Some(given), ..Heard::default() }).await?,
+                Err(error) => tracing::warn!(%error, "the hub's authority cannot be read"),
+            },
+            Notice::EpochRaised(epoch) => {
+                self.heard(Heard { epoch: Some(epoch), ..Heard::default() }).await?;
+            }
+            Notice::RolledBack { incarnation, .. } => {
+                self.raise("rolled_back", "site/journal", incarnation.to_string()).await?;
+            }
+            Notice::Diverged(position) => {
+                let event = format!("{}/{}", position.incarnation, position.n);
+                self.raise("stream_diverged", "site/journal", event).await?;
+            }
+            Notice::Refused(refusal) => {
+                let event =
+                    format!("{}/{} {}", refusal.position.incarnation, refusal.position.n, refusal.reason);
+                self.raise("item_refused", "site/journal", event).await?;
+            }
+            other => tracing::info!(notice = ?other, "replication"),
+        }
+        Ok(())
+    }
+
+    async fn heard(&self, heard: Heard) -> Result<(), DriverError> {
+        self.state.writer.submit_patiently(Job::Heard(heard)).await?;
+        Ok(())
+    }
+
+    async fn raise(&self, code: &'static str, subject: &str, event: String) -> Result<(), DriverError> {
+        let job = Job::Raise { code, subject: subject.to_owned(), event };
+        self.state.writer.submit_patiently(job).await?;
+        Ok(())
+    }
+}
+
+fn session_settings(state: &AppState) -> outpost_sync::Settings {
+    let sync = &state.settings.sync;
+    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let shipped = outpost_sync::Settings::default();
+    let hello_every_ms = millis(sync.hello_interval);
+    let resend_after_ms = millis(sync.resend_after);
+    outpost_sync::Settings {
+        hello_every_ms,
+        hello_retry_ms: shipped.hello_retry_ms.min(hello_every_ms),
+        silent_after_ms: hello_every_ms.saturating_mul(HELLOS_UNTIL_SILENT),
+        flush_after_ms: millis(sync.flush_after),
+        window_frames: sync.window_frames,
+        resend_after_ms,
+        resend_every_ms_max: shipped.resend_every_ms_max.max(resend_after_ms),
+        frame_bytes_max: sync.frame_bytes_max,
+        frame_items_max: sync.frame_changes_max,
+        ..shipped
+    }
+}
+
+fn line_settings(state: &AppState, shard: &str) -> LineSettings {
+    let broker = &state.settings.broker;
+    let incarnation = *state.writer.incarnation().borrow();
+    LineSettings {
+        username: broker.username.clone(),
+        password: broker.password.as_ref().map(|password| password.expose().to_owned()),
+        shards: vec![shard.to_owned()],
+        ..LineSettings::new(broker.address.to_string(), format!("outpost-{}-{incarnation}", state.site.id))
+    }
+}
