@@ -89,9 +89,10 @@ fn checked(
 }
 
 impl Gtin {
-    /// Reads a GTIN-8, -12, -13 or -14.
+    /// Reads a GTIN-8, -12, -13 or -14, or 16 digits with the application identifier `01` in front.
     pub fn parse(text: &str) -> Result<Self, BarcodeError> {
-        checked("GTIN", "8, 12, 13 or 14", text, &[8, 12, 13, 14]).map(Self)
+        let digits = text.strip_prefix("01").filter(|rest| rest.len() == 14).unwrap_or(text);
+        checked("GTIN", "8, 12, 13 or 14", digits, &[8, 12, 13, 14]).map(Self)
     }
 }
 
@@ -195,6 +196,7 @@ mod tests {
             assert_eq!(Gtin::parse(wide).unwrap(), narrow);
         }
         assert_eq!(narrow.to_string(), "00000096385074");
+        assert_eq!(Gtin::parse("0100000096385074").unwrap(), narrow, "as a GS1 symbol says it");
         assert_eq!(Barcode::parse(" 4006381333931 ").unwrap().to_string(), "04006381333931");
     }
 

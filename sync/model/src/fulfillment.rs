@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::Event;
+use crate::event::{By, Event};
 use crate::fact::{Content, LabelKind, SiteFact};
 use crate::header::Header;
 use crate::id::{ContainerId, EventId, LineNo, LocationId, ReasonCode, RecordId, Sku};
@@ -189,6 +189,9 @@ pub struct Fulfillment {
     pub to_put_back: Vec<Content>,
     /// The hub's intents.
     pub intents: BTreeMap<EventId, Intent>,
+    /// Who picked last, by line: named to the one who comes too late.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub last_picked_by: BTreeMap<LineNo, By>,
     /// Carrier labels bought by the hub.
     pub bought: Vec<BoughtLabel>,
     /// Whether the site has taken it on.

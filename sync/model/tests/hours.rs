@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use outpost_model::calendar::{Cutoffs, Hours, Span, TimeOfDay};
+use outpost_model::calendar::{Cutoffs, Hours, SEARCH_DAYS_MAX, Span, TimeOfDay};
 use outpost_model::header::{Promise, Service};
 use outpost_model::promise::{Ask, NoPromise, PromiseRules, promise};
 use outpost_model::time::UtcMillis;
@@ -120,6 +120,22 @@ fn a_site_that_never_opens_promises_nothing() {
     let hours = hours();
     let ask = self::ask(&hours, &no_truck, &zone, Service::Ship, "2026-11-23T08:00:00Z");
     assert_eq!(promise(&rules(), &ask), Err(NoPromise::NoCutoff));
+}
+
+#[test]
+fn a_search_for_opening_hours_ends() {
+    let zone = berlin();
+    let from = utc("2026-01-01T12:00:00Z");
+    let once = |days: i64| -> Hours {
+        let date = jiff::civil::date(2026, 1, 1).checked_add(jiff::Span::new().days(days)).unwrap();
+        serde_json::from_value(serde_json::json!({ "exceptions": { date.to_string(): ["09:00-10:00"] } }))
+            .unwrap()
+    };
+    let last = i64::from(SEARCH_DAYS_MAX);
+    assert!(once(last).next_open(&zone, from).is_some());
+    assert!(once(last + 1).next_open(&zone, from).is_none());
+    assert!(once(-last).sub_open(&zone, from, HOUR).is_some());
+    assert!(once(-last - 1).sub_open(&zone, from, HOUR).is_none());
 }
 
 fn rules() -> PromiseRules {

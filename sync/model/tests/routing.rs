@@ -165,6 +165,31 @@ fn a_split_is_as_small_as_it_can_be() {
 }
 
 #[test]
+fn pairs_are_tried_among_the_best_only() {
+    let plan = |before: usize| {
+        let mut candidates: Vec<_> = (0..before)
+            .map(|place| candidate(&format!("a-{place:03}"), &[("MUG", 2), ("TRAY", 2)]))
+            .collect();
+        candidates.push(candidate("b", &[("MUG", 3)]));
+        candidates.push(candidate("c", &[("TRAY", 3)]));
+        let by_id = RoutingRules { sort: vec![], split: Split::AtMost(2) };
+        let wanted = demand(&[("MUG", 3, None), ("TRAY", 3, None)]);
+        shape(&route(&wanted, &candidates, &by_id)).into_iter().map(|(site, _)| site).collect::<Vec<_>>()
+    };
+    // Two of the first kind do it together as well, and rank higher.
+    assert_eq!(plan(2), ["a-000", "a-001"]);
+    assert_eq!(plan(1), ["b", "c"]);
+    let mut lone: Vec<_> =
+        (0..63).map(|place| candidate(&format!("a-{place:03}"), &[("LID", 1), ("MUG", 1)])).collect();
+    lone.push(candidate("b", &[("MUG", 3)]));
+    lone.push(candidate("c", &[("TRAY", 3)]));
+    let by_id = RoutingRules { sort: vec![], split: Split::AtMost(2) };
+    let wanted = demand(&[("MUG", 3, None), ("TRAY", 3, None)]);
+    let found = shape(&route(&wanted, &lone, &by_id));
+    assert_eq!(found.len(), 2, "the greedy way finds the one that stands beyond the 64th place");
+}
+
+#[test]
 fn a_split_ends_at_its_limit() {
     let candidates =
         [candidate("a", &[("MUG", 1)]), candidate("b", &[("MUG", 1)]), candidate("c", &[("MUG", 1)])];

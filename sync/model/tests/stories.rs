@@ -6,13 +6,14 @@ mod common;
 use common::*;
 use outpost_model::authority::NoAuthority;
 use outpost_model::command::CaseCommand;
-use outpost_model::decide::{CodeCheck, Proposal, Resolved, Scanned};
+use outpost_model::decide::{Proposal, Resolved, Scanned};
 use outpost_model::fact::{LabelKind, Permission, SiteFact};
-use outpost_model::fulfillment::{End, Milestone};
+use outpost_model::fulfillment::{End, Fulfillment, Milestone};
 use outpost_model::header::{PartialRule, Service};
 use outpost_model::id::{CaseId, LineNo, ManifestId};
 use outpost_model::intent::HubEvent;
 use outpost_model::milestone::Need;
+use outpost_model::quantity::Quantity;
 
 fn picked(story: Story) -> Story {
     story.did(pick(1, 2, "T-1")).did(pick(2, 1, "T-1"))
@@ -27,7 +28,10 @@ fn the_second_of_two_pickers_hears_that_the_line_is_full() {
     let story = Story::pickup().did(pick(1, 2, "T-1"));
     let refused = story.decide(&pick(1, 1, "T-2")).unwrap_err();
     assert_eq!(refused.code, "over_pick");
-    assert_eq!(refused.sentence, "Line 1 is already full: all 2 units are picked. Put it back.");
+    assert_eq!(
+        refused.sentence,
+        "Line 1 is already full: all 2 units are picked, the last by edge. Put it back."
+    );
     let refused = Story::pickup().decide(&pick(1, 3, "T-2")).unwrap_err();
     assert_eq!(refused.sentence, "Line 1 needs only 2 more. Put the rest back.");
     let refused = Story::pickup().asked(cancel(&[2])).decide(&pick(2, 1, "T-2")).unwrap_err();
@@ -343,4 +347,17 @@ fn policy_may_demand_stations() {
     story.policy.stage_ship = true;
     assert_eq!(story.case.needs(&story.policy), [Need::Stage]);
     assert_eq!(story.refusal(to_carrier()), "not_staged");
+}
+
+#[test]
+fn quantities_end_at_their_limit() {
+    let most = Quantity::MAX.get();
+    let mut story = Story::of(header(Service::Pickup, &[("MUG", most, None)], PartialRule::ShipAvailable));
+    story.ask(HubEvent::AmendRequested { line: LineNo(1), qty: q(most - 1) });
+    assert_eq!(story.case.lines[&LineNo(1)].cancelled, q(1));
+    let (_, answered) = story.ask(HubEvent::AmendRequested { line: LineNo(1), qty: q(most) });
+    let Some([SiteFact::IntentRefused { reason, .. }]) = answered.as_deref() else { panic!("{answered:?}") };
+    assert_eq!(reason, &why("not_in_stock"), "one unit more was ordered in all than can be counted");
+    let text = serde_json::to_string(&story.case).unwrap();
+    assert_eq!(serde_json::from_str::<Fulfillment>(&text).unwrap(), story.case, "the state can be read back");
 }

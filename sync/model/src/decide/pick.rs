@@ -4,7 +4,7 @@ use super::guard::{container, draw, facts, going_on, line, not_finished, refuse,
 use super::{Context, Decided, Scanned};
 use crate::command::CaseCommand;
 use crate::fact::SiteFact;
-use crate::fulfillment::{Fulfillment, LineQuantities};
+use crate::fulfillment::Fulfillment;
 use crate::id::{ContainerId, LineNo, LocationId, Sku};
 use crate::quantity::Quantity;
 use crate::rejection::Rejection;
@@ -17,13 +17,13 @@ pub(super) fn pick(case: &Fulfillment, command: &CaseCommand, ctx: &Context<'_>)
     };
     going_on(case)?;
     some(*qty)?;
-    let quantities = line(case, *number)?;
+    line(case, *number)?;
     let Some(asked) = case.header.line(*number) else {
         return refuse("unknown_line", format!("The order has no line {number} at this site."));
     };
     scan_fits(&asked.sku, barcode.is_some(), *qty, ctx)?;
     serial_fits(case, &asked.sku, serial.as_deref(), *qty)?;
-    not_full(*number, quantities, case.ordered(*number), *qty)?;
+    not_full(case, *number, *qty)?;
     room_in(case, container, ctx)?;
     let picked = SiteFact::Picked {
         line: *number,
@@ -50,13 +50,13 @@ pub(super) fn substitute(
 ) -> Decided {
     going_on(case)?;
     some(qty)?;
-    let quantities = line(case, number)?;
+    line(case, number)?;
     if case.substitutes.get(&number) != Some(&Some(with.clone())) {
         return refuse("not_approved", format!("The customer has not agreed to {with} for line {number}."));
     }
     // There is no barcode in this command: what was scanned, if anything, was looked up to find the substitute.
     scan_fits(with, ctx.scanned != Scanned::Nothing, qty, ctx)?;
-    not_full(number, quantities, case.ordered(number), qty)?;
+    not_full(case, number, qty)?;
     room_in(case, container, ctx)?;
     let substituted = SiteFact::Substituted {
         line: number,
@@ -129,16 +129,13 @@ fn serial_fits(case: &Fulfillment, sku: &Sku, serial: Option<&str>, qty: Quantit
     }
 }
 
-fn not_full(
-    number: LineNo,
-    units: &LineQuantities,
-    ordered: Quantity,
-    qty: Quantity,
-) -> Result<(), Rejection> {
-    if qty <= units.open {
+/// Two people may work on one task: both scans count until the line would be over-picked.
+fn not_full(case: &Fulfillment, number: LineNo, qty: Quantity) -> Result<(), Rejection> {
+    let units = line(case, number)?;
+    let (open, ordered) = (units.open, case.ordered(number));
+    if qty <= open {
         return Ok(());
     }
-    let open = units.open;
     let sentence = if !open.is_zero() {
         format!("Line {number} needs only {open} more. Put the rest back.")
     } else if !units.cancelled.is_zero() {
@@ -149,7 +146,9 @@ fn not_full(
     } else if !units.short.is_zero() {
         format!("Line {number} is full: {} of its {ordered} units were reported missing.", units.short)
     } else {
-        format!("Line {number} is already full: all {ordered} units are picked. Put it back.")
+        let faster =
+            case.last_picked_by.get(&number).map(|by| format!(", the last by {by}")).unwrap_or_default();
+        format!("Line {number} is already full: all {ordered} units are picked{faster}. Put it back.")
     };
     refuse("over_pick", sentence)
 }

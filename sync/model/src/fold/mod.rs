@@ -70,6 +70,7 @@ impl Fulfillment {
             containers: BTreeMap::new(),
             to_put_back: Vec::new(),
             intents: BTreeMap::new(),
+            last_picked_by: BTreeMap::new(),
             bought: Vec::new(),
             accepted: false,
             held: false,
@@ -127,7 +128,12 @@ impl Fulfillment {
     fn take_site(&mut self, event: &Event<SiteFact>) {
         self.site_n = event.n;
         match &event.body {
-            Body::Known(fact) => self.take_fact(event.id, fact),
+            Body::Known(fact) => {
+                if let SiteFact::Picked { line, .. } | SiteFact::Substituted { line, .. } = fact {
+                    self.last_picked_by.insert(*line, event.by.clone());
+                }
+                self.take_fact(event.id, fact);
+            }
             Body::Unknown { .. } => self.update_needed |= event.critical,
         }
     }
