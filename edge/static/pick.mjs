@@ -4,6 +4,7 @@ import { give, outbox, showError } from "./act.mjs";
 import { catchScans } from "./catcher.mjs";
 import { soundComplete, soundRight, soundWrong } from "./feedback.mjs";
 import { currentLine, progress, readScan, tail, undoOf, withWaiting } from "./picking.mjs";
+import { classify } from "./scan.mjs";
 import { say } from "./words.mjs";
 
 const $ = (id) => document.getElementById(id);
@@ -95,12 +96,18 @@ function onOutbox(event) {
   draw();
 }
 
+/** A code typed off the piece is checked like a scan; without one, policy decides at the daemon. */
 function pickByHand(event) {
   const line = currentLine(lines(), chosen);
   if (!line) return;
   const form = new FormData(event.target);
-  pick(line.line, within(form.get("qty"), line.open), { reason: form.get("reason") });
+  const typed = String(form.get("code") ?? "").trim();
+  const qty = within(form.get("qty"), line.open);
   event.target.reset();
+  if (typed === "") return pick(line.line, qty, {});
+  const read = readScan(lines(), { ...classify(typed), wedge: false, at: event.timeStamp }, line.line);
+  if (read.wrong) return showError(say(`js.wrong.${read.wrong}`), wrongSentence(read));
+  pick(read.line, read.line === line.line ? Math.max(qty, read.qty) : read.qty, { barcode: read.code });
 }
 
 function short(event) {

@@ -3,6 +3,8 @@
 mod commands;
 mod error;
 mod events;
+mod pages;
+mod print_jobs;
 mod screens;
 
 use axum::Router;
@@ -17,7 +19,8 @@ use crate::state::AppState;
 /// Everything the daemon serves.
 pub fn router(state: AppState, readiness: Readiness, metrics: Metrics) -> Router {
     Router::new()
-        .merge(api(state))
+        .merge(api(state.clone()))
+        .merge(pages::routes(state))
         .merge(health::routes(readiness, metrics))
         .merge(outpost_daemon::assets::style_routes())
 }
@@ -34,5 +37,8 @@ pub fn api(state: AppState) -> Router {
         .route("/v1/sync", get(screens::sync))
         .route("/v1/sync/documents", get(screens::documents))
         .route("/v1/events", get(events::events))
+        .route("/v1/devices", get(print_jobs::devices))
+        .route("/v1/print-jobs", post(print_jobs::create))
+        .route("/v1/print-jobs/{id}/{decision}", post(print_jobs::decide))
         .with_state(state)
 }
