@@ -88,10 +88,8 @@ pub enum Decision {
 
 /// `GET /v1/devices`
 pub async fn devices(State(state): State<AppState>) -> Result<Json<Devices>, ApiError> {
-    let (live, recent) = state
-        .readers
-        .read(|conn| Ok((print_job::live(conn)?, print_job::newest(conn, RECENT_MAX)?)))
-        .await?;
+    let (live, recent) =
+        state.readers.read(|conn| Ok((print_job::live(conn)?, print_job::newest(conn, RECENT_MAX)?))).await?;
     Ok(Json(Devices { printers: state.desk.board().all(), live, recent, as_of: state.now().wall }))
 }
 
@@ -121,8 +119,7 @@ pub async fn decide(
     if input == JobInput::Cancel {
         refuse_while_held(&state, &job)?;
     }
-    let change =
-        PrintChange::Step { job: job.id, input, odometer: None, not_before: None, expires_at };
+    let change = PrintChange::Step { job: job.id, input, odometer: None, not_before: None, expires_at };
     Ok(Json(done(state.desk.ask(change).await?)?))
 }
 
@@ -240,7 +237,10 @@ fn done(result: Result<PrintResult, DeskError>) -> Result<PrintJob, ApiError> {
 }
 
 fn refused(rejection: Rejection) -> Problem {
-    let status =
-        if rejection.code == "reason_needed" { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::CONFLICT };
+    let status = if rejection.code == "reason_needed" {
+        StatusCode::UNPROCESSABLE_ENTITY
+    } else {
+        StatusCode::CONFLICT
+    };
     Problem::new(status, rejection.code, rejection.sentence)
 }

@@ -100,7 +100,10 @@ fn build(conn: &Connection, frame: &Frame, row: &CaseRow) -> StoreResult<CasePag
                 line: line.line.0,
                 title: products.title(&line.sku),
                 sku: line.sku.to_string(),
-                quantities: case.lines.get(&line.line).map_or_else(String::new, |units| in_words(frame, units)),
+                quantities: case
+                    .lines
+                    .get(&line.line)
+                    .map_or_else(String::new, |units| in_words(frame, units)),
             })
             .collect(),
         jobs: jobs.iter().map(|job| JobView::new(frame, job)).collect(),
@@ -159,7 +162,8 @@ fn events(conn: &Connection, frame: &Frame, key: &DocumentKey) -> StoreResult<Ve
     let reader = Incarnation([0; 16]);
     let document = Document::open(id, reader, kept.saved.as_deref(), &kept.later)
         .map_err(|error| corrupt(error.to_string()))?;
-    let mut events: Vec<EventView> = document.entries().iter().filter_map(|entry| view(frame, entry)).collect();
+    let mut events: Vec<EventView> =
+        document.entries().iter().filter_map(|entry| view(frame, entry)).collect();
     events.sort_by(|a, b| (b.at_ms, b.side, b.n).cmp(&(a.at_ms, a.side, a.n)));
     Ok(events)
 }
@@ -212,8 +216,10 @@ fn detail(frame: &Frame, data: &Value) -> String {
     words.extend(text("proof"));
     words.extend(text("source"));
     words.extend(text("fact"));
-    words.extend(number("until").and_then(|at| i64::try_from(at).ok()).map(|at| {
-        frame.time(outpost_model::time::UtcMillis(at))
-    }));
+    words.extend(
+        number("until")
+            .and_then(|at| i64::try_from(at).ok())
+            .map(|at| frame.time(outpost_model::time::UtcMillis(at))),
+    );
     words.join(" ")
 }

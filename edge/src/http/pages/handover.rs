@@ -97,10 +97,7 @@ fn available(case: &Fulfillment, products: &Products) -> Vec<GiveLine> {
             entry.1 += item.qty.get();
         }
     }
-    units
-        .into_iter()
-        .map(|(line, (title, available))| GiveLine { line: line.0, title, available })
-        .collect()
+    units.into_iter().map(|(line, (title, available))| GiveLine { line: line.0, title, available }).collect()
 }
 
 fn places(case: &Fulfillment) -> Vec<PlaceView> {

@@ -42,7 +42,11 @@ impl JobView {
             state: frame.t.s(&format!("job.state.{}", job.state)).to_owned(),
             tone: tone(job.state),
             copy: job.copy,
-            reason: if known { frame.t.s(&format!("reprint.{reason}")).to_owned() } else { reason.to_owned() },
+            reason: if known {
+                frame.t.s(&format!("reprint.{reason}")).to_owned()
+            } else {
+                reason.to_owned()
+            },
             age: frame.time(job.changed_at),
             trouble,
             asks: job.state.asks_a_person(),

@@ -129,7 +129,8 @@ fn list_devices(conn: &Connection, frame: &Frame) -> StoreResult<DevicesPage> {
         .collect();
     let (asking, live) = jobs.iter().partition::<Vec<_>, _>(|job| job.state.asks_a_person());
     let recent = print_job::newest(conn, RECENT_MAX)?;
-    let view = |jobs: Vec<&print_job::PrintJob>| jobs.into_iter().map(|job| JobView::new(frame, job)).collect();
+    let view =
+        |jobs: Vec<&print_job::PrintJob>| jobs.into_iter().map(|job| JobView::new(frame, job)).collect();
     Ok(DevicesPage {
         shell: Shell::read(conn, frame, Tab::Devices)?,
         printers,

@@ -36,8 +36,6 @@ use crate::store::StoreResult;
 use crate::store::case::{self as case_store, CaseRow};
 use crate::store::query::ReadError;
 
-pub use person::Person;
-
 /// What a page may load and where it may send: itself only.
 const CONTENT_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; \
      base-uri 'none'; form-action 'self'; object-src 'none'";
@@ -89,7 +87,8 @@ impl PageError {
 impl IntoResponse for PageError {
     fn into_response(self) -> Response {
         let problem = self.0.to_json();
-        let text = |name: &str| problem.get(name).and_then(|value| value.as_str()).unwrap_or_default().to_owned();
+        let text =
+            |name: &str| problem.get(name).and_then(|value| value.as_str()).unwrap_or_default().to_owned();
         let page = ErrorPage { title: text("title"), incident: text("incident") };
         let status = self.0.status();
         match page.render() {

@@ -17,9 +17,9 @@ use super::person::Person;
 use super::shell::{Frame, Shell, Tab};
 use super::{PageError, read_case, show};
 use crate::state::AppState;
+use crate::store::StoreResult;
 use crate::store::case::CaseRow;
 use crate::store::print_job::{self, PrintJob};
-use crate::store::StoreResult;
 
 #[derive(Template)]
 #[template(path = "pack.html")]
@@ -142,7 +142,8 @@ fn loose(case: &Fulfillment, products: &Products) -> Vec<Loose> {
 /// The first parcel of the case that is not in use: the hub buys its label ahead under the same name.
 fn next_parcel(case: &Fulfillment) -> String {
     let used = |id: &ContainerId| case.containers.get(id).is_some_and(|at| at.packed || at.gone);
-    let free = (1..=u16::MAX).map(|k| outpost_model::container::parcel(case.header.case, k)).find(|id| !used(id));
+    let free =
+        (1..=u16::MAX).map(|k| outpost_model::container::parcel(case.header.case, k)).find(|id| !used(id));
     free.map_or_else(String::new, |id| id.to_string())
 }
 
@@ -163,9 +164,8 @@ fn view(
         at if at.packed => ("container.packed", "info"),
         _ => ("container.open", "quiet"),
     };
-    let weight = |grams: u32| {
-        frame.t.f("container.weight", format!("{}.{:02}", grams / 1000, grams % 1000 / 10))
-    };
+    let weight =
+        |grams: u32| frame.t.f("container.weight", format!("{}.{:02}", grams / 1000, grams % 1000 / 10));
     let bought = case.bought.iter().any(|label| label.container == *id && !label.voided);
     ContainerView {
         id: id.to_string(),

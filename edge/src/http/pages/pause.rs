@@ -49,7 +49,10 @@ fn build(conn: &Connection, frame: &Frame) -> StoreResult<PausePage> {
         services: Service::ALL
             .map(|service| Choice { code: service.to_string(), label: frame.service(service).to_owned() })
             .to_vec(),
-        reasons: reasons.into_iter().filter(|reason| ABOUT_THE_SITE.contains(&reason.code.as_str())).collect(),
+        reasons: reasons
+            .into_iter()
+            .filter(|reason| ABOUT_THE_SITE.contains(&reason.code.as_str()))
+            .collect(),
         untils: MINUTES.map(until).to_vec(),
     })
 }

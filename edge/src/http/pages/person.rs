@@ -4,7 +4,6 @@ use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use outpost_model::event::By;
 use outpost_model::id::{DeviceId, StaffId};
 
 /// Seconds a device remembers who works on it: a long shift.
@@ -24,11 +23,6 @@ pub struct Person {
 }
 
 impl Person {
-    /// As events name who did something.
-    pub fn by(&self) -> By {
-        By::person(&self.staff, &self.device)
-    }
-
     /// The cookies that make a device remember.
     pub fn cookies(&self) -> Vec<String> {
         let cookie = |name: &str, value: &str, seconds: u32| {

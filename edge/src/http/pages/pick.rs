@@ -166,7 +166,10 @@ fn pick_line(
 fn container_for(conn: &Connection, case: &Fulfillment) -> StoreResult<String> {
     let id = case.header.case;
     let open = case.containers.iter().find(|(_, container)| {
-        !container.packed && !container.gone && container.staged_at.is_none() && !container.contents.is_empty()
+        !container.packed
+            && !container.gone
+            && container.staged_at.is_none()
+            && !container.contents.is_empty()
     });
     if let Some((container, _)) = open {
         return Ok(container.to_string());

@@ -88,7 +88,10 @@ fn build(conn: &Connection, frame: &Frame, service: Option<Service>) -> StoreRes
         }
     }
     let count = |wanted: Option<Service>| {
-        tasks.iter().filter(|task| !task.for_customer && wanted.is_none_or(|s| task.service_kind == s)).count()
+        tasks
+            .iter()
+            .filter(|task| !task.for_customer && wanted.is_none_or(|s| task.service_kind == s))
+            .count()
     };
     let mut filters = vec![Filter {
         href: "/queue".to_owned(),
@@ -96,14 +99,14 @@ fn build(conn: &Connection, frame: &Frame, service: Option<Service>) -> StoreRes
         count: count(None),
         current: service.is_none(),
     }];
-    filters.extend(Service::ALL.into_iter().filter(|s| count(Some(*s)) > 0 || service == Some(*s)).map(|s| {
-        Filter {
+    filters.extend(Service::ALL.into_iter().filter(|s| count(Some(*s)) > 0 || service == Some(*s)).map(
+        |s| Filter {
             href: format!("/queue?service={s}"),
             label: frame.service(s).to_owned(),
             count: count(Some(s)),
             current: service == Some(s),
-        }
-    }));
+        },
+    ));
     tasks.retain(|task| service.is_none_or(|wanted| task.service_kind == wanted));
     let (waiting, tasks) = tasks.into_iter().partition(|task| task.for_customer);
     Ok(QueuePage { shell: Shell::read(conn, frame, Tab::Queue)?, filters, tasks, waiting })
@@ -113,8 +116,8 @@ fn open_cases(conn: &Connection) -> StoreResult<Vec<Fulfillment>> {
     let mut statement = conn.prepare_cached(
         "SELECT case_id, state FROM fulfillment WHERE needs_work = 1 ORDER BY pick_by, case_id LIMIT ?1",
     )?;
-    let rows = statement
-        .query_map([CASES_MAX], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+    let rows =
+        statement.query_map([CASES_MAX], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
     rows.map(|row| {
         let (id, state) = row.map_err(StoreError::from)?;
         case::parse(id, &state)

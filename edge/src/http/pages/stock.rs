@@ -79,10 +79,11 @@ fn search(conn: &Connection, q: &str) -> StoreResult<Vec<Sku>> {
     if q.is_empty() {
         return Ok(Vec::new());
     }
-    if let Ok(code) = Barcode::parse(q)
-        && let Some((sku, _)) = product::by_barcode(conn, &code.to_string())?
-    {
-        return Ok(vec![sku]);
+    let parsed = Barcode::parse(q).map(|code| code.to_string()).unwrap_or_default();
+    for code in [parsed.as_str(), q] {
+        if let Some((sku, _)) = product::by_barcode(conn, code)? {
+            return Ok(vec![sku]);
+        }
     }
     if let Ok(sku) = Sku::new(q)
         && (product::load(conn, &sku)?.is_some() || !stock::of_sku(conn, &sku)?.is_empty())
