@@ -1,26 +1,25 @@
 //! The hub daemon: captures orders, promises stock, routes each order to sites, and reconciles what the sites did.
 //!
-//! A line of code lives on one floor: [`http`] translates, `app` holds the use cases, [`write`] commits groups of
-//! them, [`store`] is SQL, `replicate` moves frames and applies what sites say, [`connect`] reads what channels send.
+//! A line of code lives on one floor: [`http`] translates, [`app`] holds the use cases, [`write`] commits groups of
+//! them, [`store`] is SQL, [`replicate`] moves frames and applies what sites say, [`connect`] reads what channels send.
 
+pub mod app;
 pub mod broker;
-mod clock;
+mod carrier;
 pub mod connect;
 mod error;
 pub mod http;
+pub mod ids;
+pub mod replicate;
+pub mod start;
 mod state;
 pub mod store;
 pub mod wake;
+pub mod work;
 pub mod write;
 
-use std::ffi::OsString;
-use std::process::ExitCode;
+mod main_with;
 
 pub use error::{HubError, Verdict};
+pub use main_with::main_with;
 pub use state::Hub;
-
-/// The daemon: reads its settings, opens its database, and serves until it is asked to end.
-pub fn main_with(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<ExitCode> {
-    let _ = args;
-    anyhow::bail!("the hub is being built")
-}

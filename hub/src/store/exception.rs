@@ -91,3 +91,9 @@ pub async fn overtaken(
     .await?;
     Ok(done.rows_affected())
 }
+
+/// The id of the open exception with this key.
+pub async fn id_of(db: &mut AnyConnection, once: &str) -> Result<Uuid, HubError> {
+    let row = sqlx::query("SELECT id FROM exception WHERE once = $1").bind(once).fetch_one(db).await?;
+    super::parsed(&row, "exception", "id")
+}

@@ -3,15 +3,29 @@
 //! Each module is one aggregate: its rows and the statements that touch them. Functions that write take the
 //! connection of a running transaction; screens read through [`query`].
 
+pub mod authority;
 pub mod case;
+pub mod contact;
 pub mod counter;
+pub mod decision;
+pub mod document;
+pub mod enrollment;
 pub mod exception;
+pub mod intent;
+pub mod item;
+pub mod label;
 pub mod line;
 pub mod many;
 mod migrate;
 pub mod order;
+pub mod payload;
+pub mod product;
+pub mod quarantine;
 pub mod query;
+pub mod rights;
+pub mod serial;
 pub mod site;
+pub mod stock;
 pub mod stream;
 
 use std::time::Duration;

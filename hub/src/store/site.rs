@@ -69,7 +69,7 @@ pub struct Site {
     pub services: Vec<Service>,
     /// Cases it can take a day; 0 means no limit.
     pub capacity_per_day: u32,
-    /// Preferred over sites with a lower number.
+    /// The merchant's preference; lower goes first.
     pub priority: i32,
 }
 

@@ -1,12 +1,15 @@
 //! One lane of the commit queue.
 
+use outpost_daemon::Clock;
+use outpost_model::time::UtcMillis;
 use outpost_sync::Incarnation;
 use sqlx::{Any, Transaction};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::{Job, Unit};
-use crate::clock::{self, Ids};
 use crate::error::HubError;
+use crate::ids::Ids;
 use crate::store::{Dialect, Store};
 use crate::wake::Wakers;
 
@@ -22,6 +25,7 @@ pub struct Lane {
     actor: Incarnation,
     wakers: Wakers,
     queue: mpsc::Receiver<Box<dyn Job>>,
+    clock: Clock,
     ids: Ids,
 }
 
@@ -31,20 +35,29 @@ impl Lane {
         store: Store,
         actor: Incarnation,
         wakers: Wakers,
+        clock: Clock,
         queue: mpsc::Receiver<Box<dyn Job>>,
     ) -> Self {
-        Self { number, store, actor, wakers, queue, ids: Ids::new(clock::now()) }
+        let ids = Ids::new(clock.wall().into());
+        Self { number, store, actor, wakers, queue, clock, ids }
     }
 
-    /// Works until every writer is gone, or until a commit's fate is unknown on a database where only a new start
-    /// can find out.
-    pub async fn run(mut self) -> Result<(), HubError> {
+    /// Works until every writer is gone or the token is cancelled and nothing is left in the queue; fails when a
+    /// commit's fate is unknown on a database where only a new start can find out.
+    pub async fn run(mut self, token: CancellationToken) -> Result<(), HubError> {
         let mut group = Vec::with_capacity(GROUP_MAX);
-        while self.queue.recv_many(&mut group, GROUP_MAX).await > 0 {
+        loop {
+            let taken = tokio::select! {
+                biased;
+                taken = self.queue.recv_many(&mut group, GROUP_MAX) => taken,
+                () = token.cancelled() => return Ok(()),
+            };
+            if taken == 0 {
+                return Ok(());
+            }
             metrics::histogram!("hub_commit_group_size").record(group.len() as f64);
             self.commit(&mut group).await?;
         }
-        Ok(())
     }
 
     async fn commit(&mut self, group: &mut Vec<Box<dyn Job>>) -> Result<(), HubError> {
@@ -114,7 +127,7 @@ impl Lane {
     async fn unit(&mut self) -> Result<Unit, HubError> {
         let tx: Transaction<'static, Any> =
             self.store.write().begin_with(self.store.dialect().begin()).await?;
-        let now = clock::now();
+        let now = UtcMillis::from(self.clock.wall());
         self.ids.set_now(now);
         Ok(Unit::new(tx, self.number, now, self.ids.fork(), self.actor))
     }

@@ -71,11 +71,16 @@ where
 
 impl Writer {
     /// The writer of a store and its lanes, each of which must be run as a task.
-    pub fn new(store: &Store, actor: outpost_sync::Incarnation, wakers: &Wakers) -> (Self, Vec<Lane>) {
+    pub fn new(
+        store: &Store,
+        actor: outpost_sync::Incarnation,
+        wakers: &Wakers,
+        clock: &outpost_daemon::Clock,
+    ) -> (Self, Vec<Lane>) {
         let (senders, lanes) = (0..store.dialect().writers())
             .map(|number| {
                 let (sender, receiver) = mpsc::channel(WAITING_MAX);
-                (sender, Lane::new(number, store.clone(), actor, wakers.clone(), receiver))
+                (sender, Lane::new(number, store.clone(), actor, wakers.clone(), clock.clone(), receiver))
             })
             .unzip::<_, _, Vec<_>, Vec<_>>();
         (Self { lanes: senders.into() }, lanes)

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use outpost_model::id::SiteId;
 use outpost_model::time::UtcMillis;
-use outpost_sync::Incarnation;
+use outpost_sync::{Incarnation, Item};
 use sqlx::{Any, AnyConnection, Transaction};
 
-use crate::clock::Ids;
 use crate::error::HubError;
+use crate::ids::Ids;
 use crate::store::stream::{self, Head};
 use crate::store::{counter, exception};
 use crate::wake::{News, Wakes};
@@ -83,14 +83,25 @@ impl Unit {
         Ok(fresh)
     }
 
-    /// The head of a site's stream, locked to the end of the transaction. Nothing when the site has never enrolled.
-    pub async fn stream(&mut self, site: &SiteId) -> Result<Option<&mut Head>, HubError> {
+    /// The head of a site's stream, locked to the end of the transaction.
+    pub async fn stream(&mut self, site: &SiteId) -> Result<&mut Head, HubError> {
         if !self.streams.contains_key(site) {
-            let Some(head) = stream::lock(&mut self.tx, site).await? else { return Ok(None) };
+            let head = stream::lock(&mut self.tx, site).await?;
+            let head = head.ok_or_else(|| HubError::Invariant(format!("site {site} has no stream")))?;
             self.streams.insert(site.clone(), head);
         }
+        self.streams
+            .get_mut(site)
+            .ok_or_else(|| HubError::Invariant(format!("the stream of {site} was lost")))
+    }
+
+    /// Appends items to a site's stream and returns the position of the last.
+    pub async fn append(&mut self, site: &SiteId, items: &[Item]) -> Result<u64, HubError> {
+        self.stream(site).await?;
         self.wakes.streams.insert(site.clone());
-        Ok(self.streams.get_mut(site))
+        let head = self.streams.get_mut(site);
+        let head = head.ok_or_else(|| HubError::Invariant(format!("the stream of {site} was lost")))?;
+        head.append(&mut self.tx, site, items).await
     }
 
     /// Writes what was gathered and commits.

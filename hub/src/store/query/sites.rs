@@ -1,10 +1,14 @@
 //! Sites for lists: what each is, how its line stands, and how much lies there.
 
 use outpost_model::authority::Authority;
+use outpost_model::id::SiteId;
 use outpost_model::time::UtcMillis;
 use serde::Serialize;
+use sqlx::AnyPool;
 
+use crate::error::HubError;
 use crate::store::site::Site;
+use crate::store::{authority, column, enrollment, item, line, parsed, rights, site, stock, unsigned};
 
 /// A site with its line and its work.
 #[derive(Debug, Clone, Serialize)]
@@ -77,4 +81,86 @@ pub struct DocumentState {
     pub state_hash: Option<String>,
     /// Whether the projection equals the fold from scratch.
     pub projection_ok: bool,
+}
+
+/// All sites with their lines and their work, by id.
+pub async fn list(pool: &AnyPool) -> Result<Vec<SiteSummary>, HubError> {
+    let mut db = pool.acquire().await?;
+    let lines = line::all(&mut db).await?;
+    let mut days = stock::days(&mut db).await?;
+    let enrolled = enrollment::sites(&mut db).await?;
+    let mut list = Vec::new();
+    for site in site::all(&mut db).await? {
+        let id = site.site.clone();
+        let (position, open_cases, quarantined, exceptions) = counts(&mut db, &id).await?;
+        let acknowledged = item::acknowledged(&mut db, &id).await?.map_or(0, |mark| mark.n);
+        list.push(SiteSummary {
+            enrolled: enrolled.contains(&id),
+            line: lines.get(&id).map(|line| LineState {
+                up: line.up,
+                since: line.since,
+                last_seen: line.last_seen,
+            }),
+            open_cases,
+            unacknowledged: position.saturating_sub(acknowledged),
+            position,
+            authority: authority::get(&mut db, &id).await?,
+            quarantined,
+            exceptions,
+            day: days.remove(&id).map(|(_, day)| day),
+            site,
+        });
+    }
+    Ok(list)
+}
+
+async fn counts(db: &mut sqlx::AnyConnection, site: &SiteId) -> Result<(u64, u64, u64, u64), HubError> {
+    let row = sqlx::query(
+        "SELECT COALESCE((SELECT n FROM stream WHERE site = $1), 0) AS position,
+                (SELECT COUNT(*) FROM cases WHERE site = $1 AND live = 1) AS open_cases,
+                (SELECT COUNT(*) FROM quarantine WHERE site = $1) AS quarantined,
+                (SELECT COUNT(*) FROM exception WHERE site = $1 AND resolved_at IS NULL) AS exceptions",
+    )
+    .bind(site.as_str())
+    .fetch_one(db)
+    .await?;
+    let number = |name| unsigned(&row, "counts", name);
+    Ok((number("position")?, number("open_cases")?, number("quarantined")?, number("exceptions")?))
+}
+
+/// Stock and rights of a site, by SKU.
+pub async fn stock(pool: &AnyPool, id: &SiteId) -> Result<Vec<StockRow>, HubError> {
+    let mut db = pool.acquire().await?;
+    let stock = stock::of_site(&mut db, id).await?;
+    let rights = rights::of_site(&mut db, id).await?;
+    let titles = sqlx::query(
+        "SELECT sku, title FROM product WHERE sku IN
+             (SELECT sku FROM stock WHERE site = $1 UNION SELECT sku FROM rights WHERE site = $1)",
+    )
+    .bind(id.as_str())
+    .fetch_all(&mut *db)
+    .await?;
+    let mut names = std::collections::BTreeMap::new();
+    for row in &titles {
+        let sku: outpost_model::id::Sku = parsed(row, "product", "sku")?;
+        names.insert(sku.to_string(), column::<String>(row, "product", "title")?);
+    }
+    let skus: std::collections::BTreeSet<&String> = stock.keys().chain(rights.keys()).collect();
+    Ok(skus
+        .into_iter()
+        .map(|sku| {
+            let [on_hand, sellable] = stock.get(sku).copied().unwrap_or_default();
+            let [granted, promised, returned] = rights.get(sku).copied().unwrap_or_default();
+            StockRow {
+                sku: sku.clone(),
+                title: names.remove(sku),
+                on_hand,
+                sellable,
+                granted,
+                promised,
+                returned,
+                unused: granted - promised - returned,
+            }
+        })
+        .collect())
 }

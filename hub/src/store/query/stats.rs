@@ -3,6 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use sqlx::AnyPool;
+
+use crate::error::HubError;
+use crate::store::{column, counter, intent, label};
 
 /// Counters since the database was made.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -37,4 +41,39 @@ pub struct Stats {
     pub exceptions: BTreeMap<String, i64>,
     /// Carrier labels by state.
     pub labels: BTreeMap<String, i64>,
+}
+
+/// Reads all numbers but the wire's.
+pub async fn read(pool: &AnyPool) -> Result<Stats, HubError> {
+    let mut counters = counter::all(pool).await?;
+    let mut take = |name: &str| counters.remove(name).unwrap_or(0);
+    let mut stats = Stats {
+        orders_captured: take(counter::ORDERS_CAPTURED),
+        duplicates_refused: take(counter::DUPLICATES_REFUSED),
+        malformed_kept: take(counter::MALFORMED_KEPT),
+        reroutes: take(counter::REROUTES),
+        cancels_accepted: take(counter::CANCELS_ACCEPTED),
+        cancels_refused: take(counter::CANCELS_REFUSED),
+        events_synced: take(counter::EVENTS_SYNCED),
+        quarantined: take(counter::ITEMS_QUARANTINED),
+        labels: label::count(pool).await?,
+        ..Stats::default()
+    };
+    stats.orders = groups(pool, "SELECT state AS name, COUNT(*) AS n FROM orders GROUP BY state").await?;
+    stats.cases =
+        groups(pool, "SELECT COALESCE(ended, milestone) AS name, COUNT(*) AS n FROM cases GROUP BY 1")
+            .await?;
+    stats.exceptions = groups(
+        pool,
+        "SELECT code AS name, COUNT(*) AS n FROM exception WHERE resolved_at IS NULL GROUP BY code",
+    )
+    .await?;
+    let mut connection = pool.acquire().await?;
+    stats.cancels_pending = intent::pending(&mut connection, "cancel_requested").await?;
+    Ok(stats)
+}
+
+async fn groups(pool: &AnyPool, sql: &'static str) -> Result<BTreeMap<String, i64>, HubError> {
+    let rows = sqlx::query(sql).fetch_all(pool).await?;
+    rows.iter().map(|row| Ok((column(row, "counts", "name")?, column(row, "counts", "n")?))).collect()
 }

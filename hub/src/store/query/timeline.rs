@@ -1,14 +1,21 @@
 //! One order with everything that happened to it: its cases, both sequences of each side by side, and why it was
 //! routed the way it was.
 
-use outpost_model::event::Side;
+use outpost_model::event::{Body, Event, Kind, Side, tag_and_data};
 use outpost_model::fulfillment::{Fulfillment, Milestone};
-use outpost_model::id::{CaseId, EventId};
+use outpost_model::id::{CaseId, DocumentKey, EventId, OrderId};
 use outpost_model::milestone::OrderState;
 use outpost_model::order::Order;
 use outpost_model::routing::Considered;
 use outpost_model::time::UtcMillis;
+use outpost_sync::{DocumentId, Incarnation};
 use serde::{Deserialize, Serialize};
+use sqlx::AnyPool;
+
+use super::exceptions;
+use crate::error::HubError;
+use crate::replicate::verify;
+use crate::store::{case, decision, document, item, order};
 
 /// An order with all that is known of it. No personal data.
 #[derive(Debug, Clone, Serialize)]
@@ -88,4 +95,88 @@ pub struct Decision {
     pub considered: Vec<Considered>,
     /// Lines nobody could take, as `line × quantity`.
     pub unassigned: Vec<outpost_model::routing::Part>,
+}
+
+/// An order with all that is known of it. The sequences come from the documents themselves.
+pub async fn detail(
+    pool: &AnyPool,
+    id: OrderId,
+    actor: Incarnation,
+) -> Result<Option<OrderDetail>, HubError> {
+    let mut db = pool.acquire().await?;
+    let Some(row) = order::get(&mut db, id).await? else { return Ok(None) };
+    let mut cases = Vec::new();
+    let mut timeline = Vec::new();
+    for case in case::of_order(&mut db, id).await? {
+        let key = DocumentKey::Case(case.state.header.case);
+        let doc = DocumentId::new(key.to_string())
+            .map_err(|error| HubError::Invariant(format!("a case without a document: {error}")))?;
+        if let Some(row) = document::some(&mut db, std::slice::from_ref(&doc)).await?.remove(&doc) {
+            let opened = verify::open(&mut db, &row, actor).await?;
+            let sequences = verify::sequences(&opened)?;
+            timeline.push(offered(&case));
+            timeline.extend(sequences.site.iter().map(|event| entry(&case, Side::Site, event)));
+            timeline.extend(sequences.hub.iter().map(|event| entry(&case, Side::Hub, event)));
+        }
+        let acknowledged = item::acknowledged(&mut db, &case.state.header.site).await?;
+        cases.push(CaseDetail {
+            milestone: case.state.milestone(),
+            at_site: acknowledged.is_some_and(|mark| mark.n >= case.position),
+            position: case.position,
+            fulfillment: case.state,
+        });
+    }
+    timeline.sort_by_key(|entry| (entry.at, entry.n));
+    let decisions = decision::of_order(&mut db, id).await?;
+    drop(db);
+    let filter =
+        exceptions::Filter { all: true, code: None, order: Some(id.to_string()), limit: super::PAGE_MAX };
+    Ok(Some(OrderDetail {
+        state: row.state,
+        reason: row.reason,
+        captured_at: row.captured_at,
+        route_at: row.route_at,
+        order: row.order,
+        cases,
+        timeline,
+        decisions,
+        exceptions: exceptions::list(pool, &filter).await?,
+    }))
+}
+
+fn offered(case: &case::Row) -> TimelineEntry {
+    let header = &case.state.header;
+    let lines: Vec<_> =
+        header.lines.iter().map(|line| serde_json::json!({ "line": line.line, "qty": line.qty })).collect();
+    TimelineEntry {
+        at: header.offered_at,
+        case: Some(header.case),
+        site: Some(header.site.to_string()),
+        side: Side::Hub,
+        n: 0,
+        seen: 0,
+        event: None,
+        by: "hub".to_owned(),
+        kind: "offered".to_owned(),
+        data: serde_json::json!({ "lines": lines, "generation": header.generation }),
+    }
+}
+
+fn entry<K: Kind>(case: &case::Row, side: Side, event: &Event<K>) -> TimelineEntry {
+    let (kind, data) = match &event.body {
+        Body::Known(known) => tag_and_data(known),
+        Body::Unknown { kind, data } => (kind.clone(), data.clone()),
+    };
+    TimelineEntry {
+        at: event.at,
+        case: Some(case.state.header.case),
+        site: Some(case.state.header.site.to_string()),
+        side,
+        n: event.n,
+        seen: event.seen,
+        event: Some(event.id),
+        by: event.by.to_string(),
+        kind,
+        data,
+    }
 }

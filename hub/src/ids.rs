@@ -1,15 +1,8 @@
-//! The only place of the hub that reads the clock and draws randomness. Everything else is handed `now` and ids.
+//! Ids and random bytes, from a time and a source that are handed in.
 
 use outpost_model::time::UtcMillis;
 use rand::Rng;
 use uuid::Uuid;
-
-/// The time now.
-pub fn now() -> UtcMillis {
-    #[expect(clippy::disallowed_methods, reason = "this is the clock module")]
-    let timestamp = jiff::Timestamp::now();
-    timestamp.into()
-}
 
 /// Where ids come from: time-ordered UUIDs, and random bytes for tokens and keys.
 #[derive(Debug)]

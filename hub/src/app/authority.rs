@@ -1,0 +1,75 @@
+//! Renews what a site may do without asking, and raises it to what the site has acknowledged.
+
+use std::collections::BTreeMap;
+
+use outpost_config::Rules;
+use outpost_model::authority::Authority;
+use outpost_model::header::Service;
+use outpost_model::id::SiteId;
+use outpost_model::time::UtcMillis;
+use outpost_sync::Mark;
+
+use crate::error::HubError;
+use crate::store::{authority, item};
+use crate::write::Unit;
+
+const DAY: i64 = 86_400_000;
+
+/// The terms of authority by service, as durations in milliseconds.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    epoch: u32,
+    terms: BTreeMap<Service, i64>,
+}
+
+impl Terms {
+    /// The terms of the rules in force, in the hub's present epoch.
+    pub fn new(epoch: u32, rules: &Rules) -> Self {
+        let of = |duration: std::time::Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4);
+        let authority = &rules.authority;
+        let pickup = i64::from(rules.pickup.hold_days) * DAY + of(authority.pickup_grace);
+        let terms = BTreeMap::from([
+            (Service::Pickup, pickup),
+            (Service::Ship, of(authority.ship)),
+            (Service::ShipToStore, of(authority.ship_to_store)),
+        ]);
+        Self { epoch, terms }
+    }
+
+    fn until(&self, now: UtcMillis) -> BTreeMap<Service, UtcMillis> {
+        self.terms.iter().map(|(service, term)| (*service, now + *term)).collect()
+    }
+}
+
+/// Notes what a site has acknowledged and raises its authority to that position. It is committed before it is sent:
+/// the caller sends what this returns, after the commit.
+pub async fn acknowledge(
+    unit: &mut Unit,
+    site: &SiteId,
+    mark: Mark,
+    terms: &Terms,
+) -> Result<Option<Authority>, HubError> {
+    item::save_acknowledged(unit.db(), site, mark).await?;
+    // Positions of an earlier life of the hub say nothing about the present stream.
+    if mark.incarnation != unit.actor() {
+        return Ok(None);
+    }
+    give(unit, site, mark.n, terms).await.map(Some)
+}
+
+/// Renews a site's authority in time, without raising it. The caller has heard of the site lately.
+pub async fn renew(unit: &mut Unit, site: &SiteId, terms: &Terms) -> Result<Authority, HubError> {
+    let actor = unit.actor();
+    let mark = item::acknowledged(unit.db(), site).await?;
+    let through = mark.filter(|mark| mark.incarnation == actor).map_or(0, |mark| mark.n);
+    give(unit, site, through, terms).await
+}
+
+async fn give(unit: &mut Unit, site: &SiteId, through: u64, terms: &Terms) -> Result<Authority, HubError> {
+    let now = unit.now();
+    let known = authority::get(unit.db(), site).await?.filter(|known| known.epoch == terms.epoch);
+    let through = known.map_or(through, |known| known.through.max(through));
+    let authority = Authority { epoch: terms.epoch, through, until: terms.until(now) };
+    authority::put(unit.db(), site, &authority, now).await?;
+    Ok(authority)
+}

@@ -1,0 +1,21 @@
+//! The use cases: one a file, named by its verb. Each is a function over a unit of work; it reads no clock and mints
+//! no id but through the unit, and says a [`Rejection`](outpost_model::rejection::Rejection) before it writes.
+
+pub mod authority;
+pub mod cancel;
+pub mod capture;
+pub mod documents;
+pub mod enroll;
+pub mod import;
+pub mod label;
+pub mod lease;
+pub mod need;
+pub mod observe;
+pub mod offer;
+pub mod picture;
+pub mod resolve;
+pub mod route;
+pub mod schedule;
+pub mod settle;
+pub mod stand;
+pub mod tell;

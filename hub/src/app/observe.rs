@@ -1,0 +1,56 @@
+//! Takes in what somebody else says of a parcel. It overwrites no fact; a contradiction is an exception.
+
+use outpost_model::fulfillment::Milestone;
+use outpost_model::intent::HubEvent;
+use outpost_model::rejection::Rejection;
+
+use super::documents;
+use crate::error::{HubError, Verdict};
+use crate::store::{case, exception, label};
+use crate::wake::News;
+use crate::write::Unit;
+
+/// Facts that mean the parcel has left the site.
+const GONE: [&str; 4] = ["collected", "in_transit", "out_for_delivery", "delivered"];
+/// The longest name of a fact, in bytes.
+const FACT_BYTES_MAX: usize = 40;
+
+/// A carrier's word about a parcel.
+pub async fn observe(unit: &mut Unit, tracking: &str, fact: &str) -> Result<Verdict<()>, HubError> {
+    let plain = fact.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    if fact.is_empty() || fact.len() > FACT_BYTES_MAX || !plain {
+        let sentence = format!("A fact is a name of 1 to {FACT_BYTES_MAX} small letters and underscores.");
+        return Ok(Err(Rejection::new("fact_malformed", sentence)));
+    }
+    let Some(label) = label::by_number(unit.db(), tracking).await? else {
+        return Ok(Err(Rejection::new("unknown_tracking", "No label with this number was bought here.")));
+    };
+    let Some(mut row) = case::get(unit.db(), label.case).await? else {
+        return Err(HubError::Invariant(format!("label {} of a case that does not exist", label.key)));
+    };
+    let source = "carrier".to_owned();
+    if row.state.observed.iter().any(|known| known.source == source && known.fact == fact) {
+        return Ok(Ok(()));
+    }
+    let gone = row.state.milestone() >= Milestone::HandedOver && !row.state.handovers.is_empty();
+    let event = HubEvent::Observed { source, fact: fact.to_owned() };
+    documents::say(unit, &mut row, Vec::new(), vec![event]).await?;
+    unit.wakes.news.insert(News::Case(label.case));
+    if GONE.contains(&fact) && !gone {
+        let header = &row.state.header;
+        unit.raise(exception::New {
+            code: "carrier_contradicts",
+            sentence: format!(
+                "The carrier says that a parcel of order {} is {fact}, and {} has not handed it over.",
+                header.order_number, header.site
+            ),
+            once: format!("carrier_contradicts {} {tracking}", header.case),
+            order: Some(header.order),
+            case: Some(header.case),
+            site: Some(header.site.clone()),
+            payload: None,
+        })
+        .await?;
+    }
+    Ok(Ok(()))
+}

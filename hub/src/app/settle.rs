@@ -1,0 +1,58 @@
+//! Brings an order's row in line with its cases: where it stands, and whether something is to be routed.
+
+use outpost_model::fulfillment::Fulfillment;
+use outpost_model::id::OrderId;
+use outpost_model::milestone::{OrderState, Standing, order_state};
+
+use super::need::need;
+use crate::error::HubError;
+use crate::store::{case, order};
+use crate::wake::News;
+use crate::write::Unit;
+
+/// Settles an order whose cases have changed in this transaction.
+pub async fn order(unit: &mut Unit, id: OrderId) -> Result<(), HubError> {
+    let Some(mut row) = order::lock(unit.db(), id).await? else {
+        return Err(HubError::Invariant(format!("a case of order {id}, which does not exist")));
+    };
+    let cases = case::of_order(unit.db(), id).await?;
+    with(unit, &mut row, &cases).await
+}
+
+/// The same for a row that is locked and cases that were read in this transaction.
+pub async fn with(unit: &mut Unit, row: &mut order::Row, cases: &[case::Row]) -> Result<(), HubError> {
+    let states: Vec<&Fulfillment> = cases.iter().map(|case| &case.state).collect();
+    let physical = row.order.lines.iter().filter(|line| line.physical);
+    let wanted = physical.clone().any(|line| !row.progress.withdrawn.contains(&line.line));
+    let under_way = states.iter().any(|case| !case.is_closed());
+    let delivered = states.iter().any(|case| !case.handovers.is_empty());
+    if !wanted && physical.count() > 0 && !under_way && !delivered {
+        row.progress.standing = Standing::Cancelled;
+    }
+    let open = match row.progress.standing {
+        Standing::Approved => need(&row.order, &row.progress.withdrawn, &states),
+        Standing::Captured | Standing::Held | Standing::Cancelled => Vec::new(),
+    };
+    if open.is_empty() {
+        row.route_at = None;
+        if row.progress.standing == Standing::Approved {
+            row.reason = None;
+        }
+    } else if row.route_at.is_none() {
+        row.route_at = Some(unit.now());
+        unit.wakes.routing = true;
+    }
+    row.state = state(row, cases);
+    unit.wakes.news.insert(News::Order(row.order.id));
+    order::update(unit.db(), row).await
+}
+
+/// Where an order stands.
+pub fn state(row: &order::Row, cases: &[case::Row]) -> OrderState {
+    if row.progress.standing == Standing::Approved && !row.order.lines.iter().any(|line| line.physical) {
+        // There was nothing for a site to do, so nothing is left to do.
+        return OrderState::Fulfilled;
+    }
+    let states: Vec<Fulfillment> = cases.iter().map(|case| case.state.clone()).collect();
+    order_state(&row.order, row.progress.standing, &states)
+}

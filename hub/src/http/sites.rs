@@ -1,0 +1,92 @@
+//! Sites: their lines, stock, documents and pickup codes.
+
+use axum::extract::State;
+use outpost_daemon::Problem;
+use outpost_daemon::extract::{Json, Path, Query};
+use outpost_daemon::short_code::short_code;
+use outpost_model::id::{CaseId, SiteId};
+use serde::{Deserialize, Serialize};
+
+use super::problem::failed;
+use crate::Hub;
+use crate::error::HubError;
+use crate::replicate::verify;
+use crate::store::query::sites::{self, DocumentState, SiteSummary, StockRow};
+use crate::store::{case, enrollment};
+
+/// All sites.
+#[derive(Debug, Clone, Serialize)]
+pub struct SiteList {
+    /// By id.
+    pub sites: Vec<SiteSummary>,
+}
+
+fn unknown() -> Problem {
+    Problem::not_found("no_such_site", "There is no such site.")
+}
+
+/// All sites with their lines and their work.
+pub async fn list(State(hub): State<Hub>) -> Result<Json<SiteList>, Problem> {
+    let sites = sites::list(hub.store.read()).await.map_err(failed)?;
+    Ok(Json(SiteList { sites }))
+}
+
+/// One site.
+pub async fn detail(State(hub): State<Hub>, Path(site): Path<SiteId>) -> Result<Json<SiteSummary>, Problem> {
+    let sites = sites::list(hub.store.read()).await.map_err(failed)?;
+    sites.into_iter().find(|found| found.site.site == site).map(Json).ok_or_else(unknown)
+}
+
+/// A site's stock and rights as the hub knows them.
+#[derive(Debug, Clone, Serialize)]
+pub struct StockList {
+    /// By SKU.
+    pub stock: Vec<StockRow>,
+}
+
+/// A site's stock and rights as the hub knows them.
+pub async fn stock(State(hub): State<Hub>, Path(site): Path<SiteId>) -> Result<Json<StockList>, Problem> {
+    let stock = sites::stock(hub.store.read(), &site).await.map_err(failed)?;
+    Ok(Json(StockList { stock }))
+}
+
+/// Whether to fold from scratch.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+pub struct VerifyQuery {
+    /// Fold every case from scratch and compare.
+    #[serde(default)]
+    pub verify: bool,
+}
+
+/// A site's documents as the hub has them, in the same form as the site's own.
+pub async fn documents(
+    State(hub): State<Hub>,
+    Path(site): Path<SiteId>,
+    Query(query): Query<VerifyQuery>,
+) -> Result<Json<Vec<DocumentState>>, Problem> {
+    let mut connection = hub.store.read().acquire().await.map_err(|error| failed(HubError::from(error)))?;
+    let found = verify::documents(&mut connection, &site, hub.life.incarnation, query.verify).await;
+    found.map(Json).map_err(failed)
+}
+
+/// A pickup's short code, for the customer's notification.
+#[derive(Clone, Serialize)]
+pub struct PickupCode {
+    /// The case.
+    pub case: CaseId,
+    /// Six digits. Never stored and never logged.
+    pub code: String,
+}
+
+/// A pickup's short code.
+pub async fn pickup_code(
+    State(hub): State<Hub>,
+    Path(case): Path<CaseId>,
+) -> Result<Json<PickupCode>, Problem> {
+    let mut connection = hub.store.read().acquire().await.map_err(|error| failed(HubError::from(error)))?;
+    let unknown = || Problem::not_found("no_such_case", "There is no such case.");
+    let row = case::get(&mut connection, case).await.map_err(failed)?.ok_or_else(unknown)?;
+    let secret = enrollment::secret(&mut connection, &row.state.header.site).await.map_err(failed)?;
+    let secret = secret.ok_or_else(|| Problem::conflict("not_enrolled", "The site has no appliance."))?;
+    Ok(Json(PickupCode { case, code: short_code(&secret, "pickup", &case.to_string()) }))
+}

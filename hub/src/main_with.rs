@@ -1,0 +1,76 @@
+//! The daemon from its arguments to its end.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+use outpost_config::{HubSettings, check_config, load, load_rules};
+use outpost_daemon::{LogFormat, Supervisor, asked_to_end, start_logs};
+
+use crate::start;
+
+/// The hub of a chain of stores: captures orders, promises stock, routes and reconciles.
+#[derive(Debug, Parser)]
+#[command(name = "outpost-hub", version)]
+struct Args {
+    /// The settings, laid over the shipped defaults.
+    #[arg(long, value_name = "PATH")]
+    config: Option<PathBuf>,
+    /// Reads settings and rules, says what they come to, and ends.
+    #[arg(long)]
+    check_config: bool,
+}
+
+/// The daemon: reads its settings, opens its database, and serves until it is asked to end.
+pub fn main_with(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<ExitCode> {
+    let args = match Args::try_parse_from(args) {
+        Ok(args) => args,
+        Err(error) => {
+            // Help and version are asked for, too; clap knows which of its answers is a failure.
+            let failed = error.use_stderr();
+            error.print()?;
+            return Ok(if failed { ExitCode::from(2) } else { ExitCode::SUCCESS });
+        }
+    };
+    if args.check_config {
+        return Ok(match check_config::<HubSettings>(args.config.as_deref()) {
+            Ok(summary) => {
+                println!("{summary}");
+                ExitCode::SUCCESS
+            }
+            Err(errors) => {
+                eprintln!("{errors}");
+                ExitCode::from(2)
+            }
+        });
+    }
+    let settings = load::<HubSettings>(args.config.as_deref())?.settings;
+    let rules = load_rules(settings.rules.file.as_deref())?;
+    let format = match settings.log.format {
+        outpost_config::LogFormat::Text => LogFormat::Text,
+        outpost_config::LogFormat::Json => LogFormat::Json,
+    };
+    start_logs(&settings.log.level, format)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("hub")
+        .build()
+        .context("no threads for the daemon")?;
+    runtime.block_on(async {
+        let deadline = settings.http.shutdown_timeout;
+        let supervisor = Supervisor::new();
+        let running = start::start(settings, rules, &supervisor).await?;
+        tracing::info!(http = %running.http, broker = ?running.broker, "the hub serves");
+        let asked = async {
+            if let Err(error) = asked_to_end().await {
+                tracing::error!(%error, "signals cannot be heard; the hub ends only by force");
+                std::future::pending::<()>().await;
+            }
+        };
+        let ended = supervisor.run(asked, deadline).await;
+        running.hub.store.close().await;
+        ended.map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::from)
+    })
+}

@@ -1,0 +1,104 @@
+//! What a site's change may do: its author is one of the site's, the document is the site's, the change follows on the
+//! document, and every event is of a kind that sites write.
+
+use std::collections::BTreeMap;
+
+use outpost_model::event::{Body, Event, Kind, Side};
+use outpost_model::fact::SiteFact;
+use outpost_model::id::{DocumentKey, EventId, SiteId};
+use outpost_model::may_write_in;
+use outpost_model::page::{LedgerFact, PageHeader, SiteDayFact};
+use outpost_sync::{Change, Content, Entry, Incarnation, Inspection, InstallId, Limits};
+
+/// What a change says, understood and allowed.
+#[derive(Debug)]
+pub enum Admitted {
+    /// It founds a page of the site.
+    Founded,
+    /// Facts of a case.
+    Case(Vec<Event<SiteFact>>),
+    /// Entries of a ledger page.
+    Ledger(Vec<Event<LedgerFact>>),
+    /// Facts of a day.
+    Day(Vec<Event<SiteDayFact>>),
+}
+
+/// Why a change is set aside: a stable code.
+pub type Refused = &'static str;
+
+/// Reads a change, without opening its document.
+pub fn inspect(
+    change: &Change,
+    incarnations: &BTreeMap<Incarnation, InstallId>,
+) -> Result<Inspection, Refused> {
+    let inspection = Inspection::of(change, &Limits::PROTOCOL).map_err(|_| "malformed_change")?;
+    if !incarnations.contains_key(&inspection.author) {
+        return Err("author_not_registered");
+    }
+    Ok(inspection)
+}
+
+/// The document as the model names it, when it may be this site's. Whose a case is, only the database knows.
+pub fn document(change: &Change, site: &SiteId) -> Result<DocumentKey, Refused> {
+    let key: DocumentKey = change.doc.as_str().parse().map_err(|_| "unknown_document")?;
+    match &key {
+        DocumentKey::Case(_) => Ok(key),
+        DocumentKey::Ledger(owner, _) | DocumentKey::SiteDay(owner, _) if owner == site => Ok(key),
+        DocumentKey::Ledger(..) | DocumentKey::SiteDay(..) => Err("document_of_another_site"),
+        DocumentKey::HubPage(..) => Err("document_of_the_hub"),
+    }
+}
+
+/// What the change says. `last` is the site's last event number in the document.
+pub fn content(
+    key: &DocumentKey,
+    site: &SiteId,
+    inspection: &Inspection,
+    last: u64,
+) -> Result<Admitted, Refused> {
+    match (&inspection.content, key) {
+        (Content::Header(_), DocumentKey::Case(_) | DocumentKey::HubPage(..)) => Err("header_by_site"),
+        (Content::Header(text), DocumentKey::Ledger(..) | DocumentKey::SiteDay(..)) => {
+            let header: PageHeader = serde_json::from_str(text).map_err(|_| "malformed_header")?;
+            let page = if let DocumentKey::Ledger(_, page) = key { *page } else { 0 };
+            if header.site == *site && header.page == page {
+                Ok(Admitted::Founded)
+            } else {
+                Err("malformed_header")
+            }
+        }
+        (Content::Entries { entries, .. }, DocumentKey::Case(_)) => {
+            events(key, entries, last).map(Admitted::Case)
+        }
+        (Content::Entries { entries, .. }, DocumentKey::Ledger(..)) => {
+            events(key, entries, last).map(Admitted::Ledger)
+        }
+        (Content::Entries { entries, .. }, DocumentKey::SiteDay(..)) => {
+            events(key, entries, last).map(Admitted::Day)
+        }
+        (Content::Entries { .. }, DocumentKey::HubPage(..)) => Err("document_of_the_hub"),
+    }
+}
+
+fn events<K: Kind>(key: &DocumentKey, entries: &[Entry], last: u64) -> Result<Vec<Event<K>>, Refused> {
+    let mut events = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let id: EventId = entry.id.parse().map_err(|_| "malformed_event_id")?;
+        let event = Event::<K>::parse(id, &entry.text).map_err(|_| "malformed_event")?;
+        let foreign = match &event.body {
+            Body::Known(_) => false,
+            Body::Unknown { kind, .. } => !may_write_in(key, Side::Site, kind),
+        };
+        if foreign {
+            return Err("kind_of_the_hub");
+        }
+        events.push(event);
+    }
+    // A change keeps its entries by id; their numbers say in which order they were written.
+    events.sort_by_key(|event| event.n);
+    let numbers = events.iter().map(|event| event.n);
+    if !numbers.eq(last + 1..last + 1 + events.len() as u64) {
+        return Err("number_out_of_sequence");
+    }
+    Ok(events)
+}

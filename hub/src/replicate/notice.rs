@@ -1,0 +1,109 @@
+//! What the engine wants known about a site: noted, and where a person must look, raised.
+
+use outpost_model::id::SiteId;
+use outpost_sync::{Incarnation, InstallId, Link, Notice};
+
+use crate::error::HubError;
+use crate::store::{enrollment, exception, item, line};
+use crate::wake::News;
+use crate::write::Unit;
+
+/// The site was heard of, or has fallen silent.
+pub async fn heard(unit: &mut Unit, site: &SiteId, up: bool) -> Result<(), HubError> {
+    let now = unit.now();
+    line::note(unit.db(), site, up, now).await?;
+    unit.wakes.news.insert(News::Site(site.clone()));
+    unit.wakes.routing |= up;
+    Ok(())
+}
+
+/// The site introduced itself: its incarnations are registered to its install.
+pub async fn greeted(
+    unit: &mut Unit,
+    site: &SiteId,
+    install: InstallId,
+    links: &[Link],
+) -> Result<(), HubError> {
+    let now = unit.now();
+    for link in links {
+        enrollment::note_incarnation(unit.db(), site, install, link, now).await?;
+    }
+    if let Some(parent) = cloned(links) {
+        raise(
+            unit,
+            site,
+            "site_cloned",
+            &parent.to_string(),
+            "runs twice: two appliances continue the same past. Switch one of them off.",
+        )
+        .await?;
+    }
+    heard(unit, site, true).await
+}
+
+/// A parent with two children.
+fn cloned(links: &[Link]) -> Option<Incarnation> {
+    let parents = || links.iter().filter_map(|link| link.parent);
+    parents().find(|one| parents().filter(|other| other == one).count() > 1).map(|parent| parent.incarnation)
+}
+
+/// Anything else a person must look at; `None` for what is of no consequence here.
+pub async fn take(unit: &mut Unit, site: &SiteId, notice: &Notice) -> Result<(), HubError> {
+    let (code, about, what) = match notice {
+        Notice::PeerRolledBack { incarnation, here, there } => (
+            "site_rolled_back",
+            incarnation.to_string(),
+            format!(
+                "has lost data: it knows {there} of {here} items it had sent. Was it restored from a copy?"
+            ),
+        ),
+        Notice::RolledBack { incarnation, there } => (
+            "hub_rolled_back",
+            incarnation.to_string(),
+            format!("knows {there} items of this hub that are not here. Was the hub restored from a copy?"),
+        ),
+        Notice::Forgotten { peer, next } => (
+            "stream_forgotten",
+            item::place(*peer),
+            format!(
+                "stands at {} and needs items that begin before {}.",
+                item::place(*peer),
+                item::place(*next)
+            ),
+        ),
+        Notice::Diverged(position) => (
+            "stream_diverged",
+            item::place(*position),
+            format!("has another past than the hub at {}.", item::place(*position)),
+        ),
+        Notice::Refused(refusal) => (
+            "refused_by_site",
+            item::place(refusal.position),
+            format!("could not take an item of the hub ({}).", refusal.reason),
+        ),
+        Notice::ItemTooLarge(position) => (
+            "item_too_large",
+            item::place(*position),
+            "cannot be sent an item: it is longer than the line takes.".to_owned(),
+        ),
+        Notice::Greeted { .. }
+        | Notice::HubTime { .. }
+        | Notice::Authority(_)
+        | Notice::EpochRaised(_)
+        | Notice::EpochOver(_)
+        | Notice::Silent => return Ok(()),
+    };
+    raise(unit, site, code, &about, &what).await
+}
+
+async fn raise(unit: &mut Unit, site: &SiteId, code: &str, about: &str, what: &str) -> Result<(), HubError> {
+    unit.raise(exception::New {
+        code,
+        sentence: format!("{site} {what}"),
+        once: format!("{code} {site} {about}"),
+        site: Some(site.clone()),
+        ..Default::default()
+    })
+    .await?;
+    Ok(())
+}

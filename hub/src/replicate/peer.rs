@@ -1,0 +1,268 @@
+//! One site's conversation: a task that owns the engine's session and carries out its effects.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use outpost_model::id::SiteId;
+use outpost_sync::{Effect, Input, Link, Local, Mark, Notice, Now, Remote, Schema, Session, Side};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::{apply, notice};
+use crate::Hub;
+use crate::app::authority;
+use crate::error::HubError;
+use crate::ids::Ids;
+use crate::store::{self, enrollment, item, quarantine, stream};
+
+/// What is handed to a peer.
+#[derive(Debug)]
+pub enum Message {
+    /// Something that happened.
+    Input(Input),
+    /// Keys or authority have changed in the database.
+    Refresh,
+}
+
+/// Messages that may wait for a peer. Frames beyond are dropped; the engine sends them again.
+pub const WAITING_MAX: usize = 256;
+
+/// A peer nobody was heard of for this long ends; the next frame starts another one.
+const IDLE_MS: u64 = 3_600_000;
+/// How often it is noted that a site was heard of, at most.
+const NOTED_EVERY_MS: u64 = 5_000;
+/// The vocabulary this version reads.
+const SCHEMA: Schema = Schema { min: 1, max: 1 };
+
+/// Where frames go.
+pub type Publish = Arc<dyn Fn(&SiteId, Vec<u8>) + Send + Sync>;
+
+/// The task's own things.
+pub struct Peer {
+    hub: Hub,
+    site: SiteId,
+    session: Session,
+    publish: Publish,
+    ids: Ids,
+    noted_at: Option<u64>,
+}
+
+impl Peer {
+    /// A peer whose line is down; nothing when the site has no appliance.
+    pub async fn open(hub: Hub, site: SiteId, publish: Publish) -> Result<Option<Self>, HubError> {
+        let mut connection = hub.store.read().acquire().await?;
+        let keys = enrollment::keys(&mut connection, &site).await?;
+        let Some(head) = stream::peek(&mut connection, &site).await? else { return Ok(None) };
+        if keys.0.is_empty() {
+            return Ok(None);
+        }
+        let progress = item::progress(&mut connection, &site).await?;
+        let authority = store::authority::get(&mut connection, &site).await?;
+        drop(connection);
+        let local = Local {
+            side: Side::Hub,
+            site: site.clone(),
+            identity: hub.identity.clone(),
+            epoch: u64::from(hub.life.epoch),
+            links: vec![Link { incarnation: head.mark.incarnation, parent: None, last: head.mark.n }],
+            schema: SCHEMA,
+            authority: authority
+                .map(|authority| store::to_json(&authority))
+                .transpose()?
+                .unwrap_or_default()
+                .into_bytes(),
+        };
+        let ids = Ids::new(hub.now());
+        let session = Session::new(hub.sync_settings(), local, Remote { keys, progress });
+        Ok(Some(Self { hub, site, session, publish, ids, noted_at: None }))
+    }
+
+    /// Runs until it is cancelled, idle, or nobody can reach it any more.
+    pub async fn run(
+        mut self,
+        mut messages: mpsc::Receiver<Message>,
+        cancel: CancellationToken,
+    ) -> Result<(), HubError> {
+        let started = self.now().boot_ms;
+        loop {
+            let now = self.now().boot_ms;
+            if now.saturating_sub(self.session.heard_at().unwrap_or(started)) > IDLE_MS {
+                return Ok(());
+            }
+            let wake = self.session.wake_at().map_or(60_000, |at| at.saturating_sub(now)).min(60_000);
+            let input = tokio::select! {
+                () = cancel.cancelled() => return Ok(()),
+                message = messages.recv() => match message {
+                    None => return Ok(()),
+                    Some(Message::Input(input)) => input,
+                    Some(Message::Refresh) => {
+                        self.refresh().await?;
+                        continue;
+                    }
+                },
+                () = tokio::time::sleep(std::time::Duration::from_millis(wake.max(1))) => Input::Tick,
+            };
+            self.handle(input).await?;
+            self.note_heard().await?;
+        }
+    }
+
+    fn now(&self) -> Now {
+        Now { boot_ms: self.hub.clock.since_boot().as_millis() as u64, wall_ms: self.hub.now().0 }
+    }
+
+    async fn refresh(&mut self) -> Result<(), HubError> {
+        let mut connection = self.hub.store.read().acquire().await?;
+        let keys = enrollment::keys(&mut connection, &self.site).await?;
+        let authority = store::authority::get(&mut connection, &self.site).await?;
+        drop(connection);
+        self.handle(Input::Keys(keys)).await?;
+        if let Some(authority) = authority {
+            self.handle(Input::Authority(store::to_json(&authority)?.into_bytes())).await?;
+        }
+        Ok(())
+    }
+
+    async fn note_heard(&mut self) -> Result<(), HubError> {
+        let Some(heard) = self.session.heard_at() else { return Ok(()) };
+        if self.noted_at.is_some_and(|noted| heard < noted + NOTED_EVERY_MS) {
+            return Ok(());
+        }
+        self.noted_at = Some(heard);
+        let site = self.site.clone();
+        self.hub
+            .writer
+            .run(self.site.clone(), move |unit| {
+                let site = site.clone();
+                Box::pin(async move { notice::heard(unit, &site, true).await })
+            })
+            .await
+    }
+
+    /// Hands an input to the session and carries out what it asks for, until it asks for nothing more.
+    async fn handle(&mut self, input: Input) -> Result<(), HubError> {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            let now = self.now();
+            for effect in self.session.handle(now, self.ids.rng(), input) {
+                match effect {
+                    Effect::Publish { bytes, .. } => (self.publish)(&self.site, bytes),
+                    Effect::Read { query, limit, bytes_max } => {
+                        let items = within(self.read(&query, limit).await?, bytes_max);
+                        inputs.push_back(Input::Read { query, items });
+                    }
+                    Effect::Store(batch) => inputs.push_back(self.store(batch).await?),
+                    Effect::Acknowledged(mark) => inputs.extend(self.acknowledged(mark).await?),
+                    Effect::Quarantine { bytes, reason } => self.keep(bytes, reason.to_string()).await?,
+                    Effect::Notice(news) => self.notice(news).await?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn read(
+        &self,
+        query: &outpost_sync::Query,
+        limit: usize,
+    ) -> Result<Vec<outpost_sync::Outgoing>, HubError> {
+        let (after, doc) = match query {
+            outpost_sync::Query::After { after } => (after, None),
+            outpost_sync::Query::Document { doc, after } => (after, Some(doc)),
+        };
+        let incarnation = self.hub.life.incarnation;
+        let after = after.filter(|after| after.incarnation == incarnation).map_or(0, |after| after.n);
+        let mut connection = self.hub.store.read().acquire().await?;
+        item::outgoing(&mut connection, &self.site, incarnation, after, doc, limit).await
+    }
+
+    /// A failure here is the hub's: the items come again. Only a fate that is unknown ends the conversation.
+    async fn store(&self, batch: outpost_sync::Batch) -> Result<Input, HubError> {
+        let started = std::time::Instant::now();
+        let items = batch.items.len();
+        let (batch, sscc) = (Arc::new(batch), Arc::new(self.hub.settings.sscc.clone()));
+        match self
+            .hub
+            .writer
+            .run(self.site.clone(), move |unit| {
+                let (batch, sscc) = (batch.clone(), sscc.clone());
+                Box::pin(async move { apply::apply(unit, &batch, &sscc).await })
+            })
+            .await
+        {
+            Ok(refused) => {
+                metrics::histogram!("hub_apply_seconds").record(started.elapsed().as_secs_f64());
+                metrics::counter!("hub_items_applied").increment(items as u64);
+                Ok(Input::Stored { refused })
+            }
+            Err(error @ (HubError::Stopping | HubError::FateUnknown(_))) => Err(error),
+            Err(error) => {
+                tracing::error!(%error, site = %self.site, items, "a batch was not stored");
+                Ok(Input::StoreFailed)
+            }
+        }
+    }
+
+    async fn acknowledged(&self, mark: Mark) -> Result<Option<Input>, HubError> {
+        let terms = self.hub.authority_terms();
+        let site = self.site.clone();
+        let given = self
+            .hub
+            .writer
+            .run(self.site.clone(), move |unit| {
+                let (site, terms) = (site.clone(), terms.clone());
+                Box::pin(async move { authority::acknowledge(unit, &site, mark, &terms).await })
+            })
+            .await?;
+        // Committed before it is sent.
+        given.map(|given| Ok(Input::Authority(store::to_json(&given)?.into_bytes()))).transpose()
+    }
+
+    async fn keep(&self, bytes: Vec<u8>, reason: String) -> Result<(), HubError> {
+        tracing::warn!(site = %self.site, %reason, bytes = bytes.len(), "a frame was set aside");
+        metrics::counter!("hub_frames_quarantined").increment(1);
+        let site = self.site.clone();
+        let frame = Arc::new((bytes, reason));
+        self.hub
+            .writer
+            .run(self.site.clone(), move |unit| {
+                let (site, frame) = (site.clone(), frame.clone());
+                Box::pin(async move {
+                    let (id, now) = (unit.ids().uuid(), unit.now());
+                    quarantine::put(unit.db(), id, &site, (None, None), &frame.1, now, &frame.0).await
+                })
+            })
+            .await
+    }
+
+    async fn notice(&self, news: Notice) -> Result<(), HubError> {
+        let site = self.site.clone();
+        let news = Arc::new(news);
+        self.hub
+            .writer
+            .run(self.site.clone(), move |unit| {
+                let (site, news) = (site.clone(), news.clone());
+                Box::pin(async move {
+                    match &*news {
+                        Notice::Greeted { install, links, .. } => {
+                            notice::greeted(unit, &site, *install, links).await
+                        }
+                        Notice::Silent => notice::heard(unit, &site, false).await,
+                        other => notice::take(unit, &site, other).await,
+                    }
+                })
+            })
+            .await
+    }
+}
+
+/// The items up to the first with which they weigh more than asked for.
+fn within(mut items: Vec<outpost_sync::Outgoing>, bytes_max: usize) -> Vec<outpost_sync::Outgoing> {
+    let mut bytes = 0;
+    let kept = items.iter().position(|outgoing| {
+        bytes += outgoing.item.weight();
+        bytes > bytes_max
+    });
+    items.truncate(kept.map_or(items.len(), |last| last + 1));
+    items
+}

@@ -1,0 +1,136 @@
+//! What follows from what a site has said, in the same transaction: answers are noted, orders settled, rights given
+//! back, serials leased, labels given up, exceptions raised.
+
+use std::collections::BTreeSet;
+
+use outpost_config::SsccSettings;
+use outpost_model::id::{OrderId, SiteId};
+use outpost_model::page::{HubPageEvent, SkuQty};
+use outpost_model::quantity::Quantity;
+
+use super::project::{Answered, Before, Projection};
+use crate::app::{documents, label, lease, settle};
+use crate::error::HubError;
+use crate::store::{case, counter, exception, intent, order, rights};
+use crate::wake::News;
+use crate::write::Unit;
+
+/// Reacts to a batch whose projection is written.
+pub async fn react(
+    unit: &mut Unit,
+    site: &SiteId,
+    projection: &Projection,
+    sscc: &SsccSettings,
+) -> Result<(), HubError> {
+    for answered in &projection.answers {
+        answer(unit, answered, projection).await?;
+    }
+    let mut orders: BTreeSet<OrderId> = BTreeSet::new();
+    for (id, (row, before)) in &projection.cases {
+        let now = Before::of(row);
+        if now == *before {
+            continue;
+        }
+        unit.wakes.news.insert(News::Case(*id));
+        for exception in row.state.exceptions.difference(&before.exceptions) {
+            raise(unit, row, &exception.code, &exception.event.to_string()).await?;
+        }
+        let over = now.ended || row.state.is_closed();
+        if over && row.state.handovers.is_empty() {
+            label::over(unit, *id).await?;
+        }
+        if now.milestone != before.milestone
+            || now.ended != before.ended
+            || now.short != before.short
+            || now.handed_over != before.handed_over
+        {
+            orders.insert(row.state.header.order);
+        }
+    }
+    for order in orders {
+        settle::order(unit, order).await?;
+    }
+    of_site(unit, site, projection, sscc).await
+}
+
+/// What concerns the site as a whole.
+async fn of_site(
+    unit: &mut Unit,
+    site: &SiteId,
+    projection: &Projection,
+    sscc: &SsccSettings,
+) -> Result<(), HubError> {
+    if !projection.grants.is_empty() || !projection.days.is_empty() {
+        let now = unit.now();
+        unit.wakes.routing |= order::hurry(unit.db(), now).await? > 0;
+        unit.wakes.news.insert(News::Site(site.clone()));
+    }
+    for (recall, units) in &projection.recalls {
+        let mut back = Vec::with_capacity(units.len());
+        for SkuQty { sku, qty } in units {
+            let given = rights::give_back(unit.db(), site, sku, u64::from(qty.get())).await?;
+            let qty = Quantity::new(given).map_err(|error| HubError::Invariant(error.to_string()))?;
+            back.push(SkuQty { sku: sku.clone(), qty });
+        }
+        // An answer even when nothing is left to give back: the site must not wait for it.
+        documents::say_on_page(
+            unit,
+            site,
+            vec![HubPageEvent::Returned { units: back, recall: Some(*recall) }],
+        )
+        .await?;
+    }
+    if projection.handling_labels > 0 {
+        lease::top_up(unit, site, projection.handling_labels, sscc).await?;
+    }
+    Ok(())
+}
+
+async fn answer(unit: &mut Unit, answered: &Answered, projection: &Projection) -> Result<(), HubError> {
+    let now = unit.now();
+    let kind = intent::answer(unit.db(), answered.intent, answered.refused.as_ref(), now).await?;
+    if kind.as_deref() != Some("cancel_requested") {
+        return Ok(());
+    }
+    let Some(reason) = &answered.refused else {
+        unit.count(counter::CANCELS_ACCEPTED, 1);
+        return Ok(());
+    };
+    unit.count(counter::CANCELS_REFUSED, 1);
+    let Some((row, _)) = projection.cases.get(&answered.case) else { return Ok(()) };
+    let header = &row.state.header;
+    unit.raise(exception::New {
+        code: "cancel_refused",
+        sentence: format!(
+            "{} could not cancel its part of order {} ({reason}). Call the goods back, or open a return.",
+            header.site, header.order_number
+        ),
+        once: format!("cancel_refused {}", answered.intent),
+        order: Some(header.order),
+        case: Some(header.case),
+        site: Some(header.site.clone()),
+        payload: None,
+    })
+    .await?;
+    Ok(())
+}
+
+async fn raise(unit: &mut Unit, row: &case::Row, code: &str, event: &str) -> Result<(), HubError> {
+    let header = &row.state.header;
+    let what = match code {
+        "outside_authority" => "did something irrevocable for order",
+        "override" | "overridden" => "acted on a supervisor's word for order",
+        _ => "reports something a person must look at in order",
+    };
+    unit.raise(exception::New {
+        code,
+        sentence: format!("{} {what} {} ({code}).", header.site, header.order_number),
+        once: format!("{code} {} {event}", header.case),
+        order: Some(header.order),
+        case: Some(header.case),
+        site: Some(header.site.clone()),
+        payload: None,
+    })
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,174 @@
+//! Starts a hub: everything is opened and checked before a port answers, and every task is watched over.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use outpost_config::{Broker as BrokerPlace, HubSettings, RulesHandle};
+use outpost_daemon::{
+    BindError, Clock, ClockError, Metrics, MetricsError, Readiness, ServerOptions, Supervisor,
+};
+use outpost_mqtt::{Line, LineSettings, LineSettingsError, Role};
+use outpost_sync::{Identity, Incarnation};
+
+use crate::broker::{Broker, BrokerError};
+use crate::error::HubError;
+use crate::ids::Ids;
+use crate::store::{Store, authority};
+use crate::wake::Wakers;
+use crate::write::Writer;
+use crate::{Hub, http, replicate, work};
+
+/// Why a hub does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database or the keys.
+    #[error(transparent)]
+    Hub(#[from] HubError),
+    /// The port of the API.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The embedded broker.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    /// The line to the broker.
+    #[error("the line to the broker cannot be set up: {0}")]
+    Line(#[from] LineSettingsError),
+    /// The clocks.
+    #[error(transparent)]
+    Clock(#[from] ClockError),
+    /// The metrics.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
+    /// The carrier's client.
+    #[error("the carrier's address cannot be used: {0}")]
+    Carrier(#[from] reqwest::Error),
+    /// A folder or file.
+    #[error("{path}: {source}")]
+    File {
+        /// Which.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// A hub that runs.
+pub struct Running {
+    /// Its parts.
+    pub hub: Hub,
+    /// Where API and console answer.
+    pub http: SocketAddr,
+    /// Where the embedded broker listens, if it runs one.
+    pub broker: Option<SocketAddr>,
+}
+
+/// Opens the database and makes the hub, with its writer running. Nothing listens yet.
+pub async fn open(
+    settings: HubSettings,
+    rules: RulesHandle,
+    supervisor: &Supervisor,
+) -> Result<Hub, StartError> {
+    let clock = Clock::system()?;
+    let directory = &settings.data.directory;
+    let file = |path: &Path, source| StartError::File { path: path.display().to_string(), source };
+    std::fs::create_dir_all(directory).map_err(|source| file(directory, source))?;
+    let mut ids = Ids::new(clock.wall().into());
+    let key = directory.join("hub.key");
+    let identity = identity(&key, &mut ids).map_err(|source| file(&key, source))?;
+    let store = Store::open(settings.database_url().expose(), settings.database.connections_max).await?;
+    let mut connection = store.read().acquire().await.map_err(HubError::from)?;
+    let mint = Incarnation::mint(ids.rng());
+    let life = authority::life(&mut connection, mint, clock.wall().into()).await?;
+    drop(connection);
+    let wakers = Wakers::default();
+    let (writer, lanes) = Writer::new(&store, life.incarnation, &wakers, &clock);
+    for lane in lanes {
+        let token = supervisor.token();
+        supervisor.spawn("writer", async move { lane.run(token).await });
+    }
+    let settings = Arc::new(settings);
+    Ok(Hub { store, writer, rules, settings, wakers, identity, life, clock, wire: Arc::new(OnceLock::new()) })
+}
+
+/// Starts everything.
+pub async fn start(
+    settings: HubSettings,
+    rules: RulesHandle,
+    supervisor: &Supervisor,
+) -> Result<Running, StartError> {
+    let metrics = Metrics::install()?;
+    let bound = outpost_daemon::bind(ServerOptions {
+        listen: settings.http.listen,
+        header_timeout: settings.http.header_timeout,
+        request_timeout: settings.http.request_timeout,
+        body_bytes_max: settings.http.body_bytes_max,
+        drain_timeout: settings.http.shutdown_timeout,
+    })?;
+    let hub = open(settings, rules, supervisor).await?;
+    let token = supervisor.token();
+    let readiness = Readiness::new();
+    let (line, broker) = connect(&hub, supervisor).await?;
+    supervisor.spawn("replication", replicate::driver::run(hub.clone(), line, token.clone()));
+    work::start(&hub, supervisor, &readiness)?;
+    supervisor.spawn("metrics", metrics.clone().upkeep(token.clone()));
+    let http = bound.address();
+    let router = http::router(hub.clone()).merge(outpost_daemon::health::routes(readiness, metrics));
+    supervisor.spawn("http", bound.serve(router, token));
+    Ok(Running { hub, http, broker })
+}
+
+async fn connect(hub: &Hub, supervisor: &Supervisor) -> Result<(Line, Option<SocketAddr>), StartError> {
+    let token = supervisor.token();
+    // A client id of its own for every start: whoever is still connected from before does not fight for it.
+    let client = format!("hub-{}", hub.ids().uuid().simple());
+    let (mut line, broker) = match hub.settings.broker() {
+        BrokerPlace::Embedded { listen } => {
+            let broker = Broker::start(listen).await?;
+            let (address, reachable) = (broker.address(), broker.reachable_at());
+            supervisor.spawn("broker", broker.run(token.clone()));
+            (LineSettings::new(reachable.to_string(), client), Some(address))
+        }
+        BrokerPlace::External { address, username, password } => {
+            let mut line = LineSettings::new(address.to_string(), client);
+            line.username = username;
+            line.password = password.map(|password| password.expose().to_owned());
+            (line, None)
+        }
+    };
+    line.shards = vec![hub.settings.broker.shard.clone()];
+    let (line, task) = Line::start(line, Role::Hub, token)?;
+    // A line is set once a start; a second one would be a defect, and the first one's count stays.
+    let _ = hub.wire.set(line.wire.clone());
+    supervisor.spawn("line", task);
+    Ok((line, broker))
+}
+
+/// The hub's identity, made at the first start and kept in a file only the daemon may read.
+fn identity(path: &Path, ids: &mut Ids) -> std::io::Result<Identity> {
+    match std::fs::read(path) {
+        Ok(bytes) => {
+            let wrong = |error| std::io::Error::new(std::io::ErrorKind::InvalidData, error);
+            Identity::from_bytes(&bytes).map_err(wrong)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let identity = Identity::generate(ids.rng());
+            // Written aside and renamed: a half-written key would lock every site out.
+            let aside = path.with_extension("new");
+            let mut file = std::fs::OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&aside)?;
+            file.write_all(&identity.to_bytes())?;
+            file.sync_all()?;
+            std::fs::rename(&aside, path)?;
+            std::fs::File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()?;
+            Ok(identity)
+        }
+        Err(error) => Err(error),
+    }
+}

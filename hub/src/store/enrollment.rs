@@ -1,0 +1,182 @@
+//! Enrollment: one-time tokens, and which installs and incarnations belong to a site.
+
+use std::collections::BTreeMap;
+
+use outpost_model::id::SiteId;
+use outpost_model::time::UtcMillis;
+use outpost_sync::{Incarnation, InstallId, Link, PeerKeys, PublicIdentity};
+use sqlx::AnyConnection;
+
+use super::{column, signed};
+use crate::error::HubError;
+
+/// A token as the database knows it: only its hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Token {
+    /// Until when it can be used.
+    pub expires_at: UtcMillis,
+    /// Who has used it.
+    pub install: Option<InstallId>,
+}
+
+/// Keeps a token's hash.
+pub async fn put_token(
+    db: &mut AnyConnection,
+    hash: &[u8; 32],
+    site: &SiteId,
+    expires_at: UtcMillis,
+) -> Result<(), HubError> {
+    sqlx::query("INSERT INTO enrollment_token (token_hash, site, expires_at) VALUES ($1, $2, $3)")
+        .bind(&hash[..])
+        .bind(site.as_str())
+        .bind(expires_at.0)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// The token with this hash, if it is one of the site's; locked to the end of the transaction.
+pub async fn token(
+    db: &mut AnyConnection,
+    hash: &[u8; 32],
+    site: &SiteId,
+) -> Result<Option<Token>, HubError> {
+    let row = sqlx::query(
+        "UPDATE enrollment_token SET expires_at = expires_at WHERE token_hash = $1 AND site = $2
+         RETURNING expires_at, install",
+    )
+    .bind(&hash[..])
+    .bind(site.as_str())
+    .fetch_optional(db)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let install: Option<Vec<u8>> = column(&row, "enrollment_token", "install")?;
+    let expires_at = UtcMillis(column(&row, "enrollment_token", "expires_at")?);
+    Ok(Some(Token { expires_at, install: install.as_deref().and_then(InstallId::from_slice) }))
+}
+
+/// Enrolls an install: the token is used up, and earlier installs of the site may not sign any more.
+pub async fn enroll(
+    db: &mut AnyConnection,
+    hash: &[u8; 32],
+    site: &SiteId,
+    identity: &PublicIdentity,
+    secret: &[u8; 32],
+    now: UtcMillis,
+) -> Result<(), HubError> {
+    sqlx::query("UPDATE enrollment_token SET install = $2 WHERE token_hash = $1")
+        .bind(&hash[..])
+        .bind(&identity.install.0[..])
+        .execute(&mut *db)
+        .await?;
+    sqlx::query("UPDATE install SET revoked_at = $2 WHERE site = $1 AND revoked_at IS NULL")
+        .bind(site.as_str())
+        .bind(now.0)
+        .execute(&mut *db)
+        .await?;
+    sqlx::query(
+        "INSERT INTO install (site, install, public_key, secret, token_hash, enrolled_at)
+         VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (site, install) DO UPDATE SET public_key = excluded.public_key, secret = excluded.secret,
+             token_hash = excluded.token_hash, enrolled_at = excluded.enrolled_at, revoked_at = NULL",
+    )
+    .bind(site.as_str())
+    .bind(&identity.install.0[..])
+    .bind(&identity.to_bytes()[..])
+    .bind(&secret[..])
+    .bind(&hash[..])
+    .bind(now.0)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// A site's secret for short codes, if an appliance is enrolled.
+pub async fn secret(db: &mut AnyConnection, site: &SiteId) -> Result<Option<Vec<u8>>, HubError> {
+    let row = sqlx::query("SELECT secret FROM install WHERE site = $1 AND revoked_at IS NULL")
+        .bind(site.as_str())
+        .fetch_optional(db)
+        .await?;
+    row.map(|row| column(&row, "install", "secret")).transpose()
+}
+
+/// Whether the secret given at this install's enrollment still holds; for the repetition of a lost answer.
+pub async fn secret_of(
+    db: &mut AnyConnection,
+    site: &SiteId,
+    identity: &PublicIdentity,
+) -> Result<Option<Vec<u8>>, HubError> {
+    let row = sqlx::query(
+        "SELECT secret FROM install WHERE site = $1 AND install = $2 AND public_key = $3 AND revoked_at IS NULL",
+    )
+    .bind(site.as_str())
+    .bind(&identity.install.0[..])
+    .bind(&identity.to_bytes()[..])
+    .fetch_optional(db)
+    .await?;
+    row.map(|row| column(&row, "install", "secret")).transpose()
+}
+
+/// The keys a site may sign with.
+pub async fn keys(db: &mut AnyConnection, site: &SiteId) -> Result<PeerKeys, HubError> {
+    let rows = sqlx::query("SELECT public_key FROM install WHERE site = $1 AND revoked_at IS NULL")
+        .bind(site.as_str())
+        .fetch_all(db)
+        .await?;
+    let keys = rows.iter().map(|row| {
+        let bytes: Vec<u8> = column(row, "install", "public_key")?;
+        PublicIdentity::from_bytes(&bytes).map_err(|error| HubError::corrupt("install", site, error))
+    });
+    Ok(PeerKeys(keys.collect::<Result<_, _>>()?))
+}
+
+/// Every site with an appliance.
+pub async fn sites(db: &mut AnyConnection) -> Result<Vec<SiteId>, HubError> {
+    let rows = sqlx::query("SELECT DISTINCT site FROM install WHERE revoked_at IS NULL ORDER BY site")
+        .fetch_all(db)
+        .await?;
+    rows.iter().map(|row| super::parsed(row, "install", "site")).collect()
+}
+
+/// Registers an incarnation of an install, with its parent.
+pub async fn note_incarnation(
+    db: &mut AnyConnection,
+    site: &SiteId,
+    install: InstallId,
+    link: &Link,
+    now: UtcMillis,
+) -> Result<(), HubError> {
+    sqlx::query(
+        "INSERT INTO incarnation (site, incarnation, install, parent, parent_n, seen_at)
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (site, incarnation) DO NOTHING",
+    )
+    .bind(site.as_str())
+    .bind(&link.incarnation.0[..])
+    .bind(&install.0[..])
+    .bind(link.parent.map(|parent| parent.incarnation.0.to_vec()))
+    .bind(link.parent.map(|parent| signed(parent.n)))
+    .bind(now.0)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// The incarnations registered to a site, each with its install.
+pub async fn incarnations(
+    db: &mut AnyConnection,
+    site: &SiteId,
+) -> Result<BTreeMap<Incarnation, InstallId>, HubError> {
+    let rows = sqlx::query("SELECT incarnation, install FROM incarnation WHERE site = $1")
+        .bind(site.as_str())
+        .fetch_all(db)
+        .await?;
+    let wrong = || HubError::corrupt("incarnation", site, "not its number of bytes");
+    rows.iter()
+        .map(|row| {
+            let incarnation: Vec<u8> = column(row, "incarnation", "incarnation")?;
+            let install: Vec<u8> = column(row, "incarnation", "install")?;
+            let incarnation = Incarnation::from_slice(&incarnation).ok_or_else(wrong)?;
+            Ok((incarnation, InstallId::from_slice(&install).ok_or_else(wrong)?))
+        })
+        .collect()
+}

@@ -1,0 +1,123 @@
+//! Rights: what each site lets the hub promise. The table itself refuses more promises than grants.
+
+use std::collections::BTreeMap;
+
+use outpost_model::id::{SiteId, Sku};
+use sqlx::AnyConnection;
+
+use super::many::{self, Cell};
+use super::{column, parsed, signed, unsigned};
+use crate::error::HubError;
+
+const TABLE: &str = "rights";
+
+/// Unused rights of all sites for some SKUs.
+pub async fn unused(
+    db: &mut AnyConnection,
+    skus: &[Sku],
+) -> Result<BTreeMap<SiteId, BTreeMap<Sku, u64>>, HubError> {
+    let keys: Vec<String> = skus.iter().map(ToString::to_string).collect();
+    let rows = many::select(
+        db,
+        "SELECT site, sku, granted - promised - returned AS unused FROM rights
+         WHERE granted - promised - returned > 0 AND sku IN",
+        "",
+        None,
+        &keys,
+    )
+    .await?;
+    let mut found: BTreeMap<SiteId, BTreeMap<Sku, u64>> = BTreeMap::new();
+    for row in &rows {
+        let unused = unsigned(row, TABLE, "unused")?;
+        found.entry(parsed(row, TABLE, "site")?).or_default().insert(parsed(row, TABLE, "sku")?, unused);
+    }
+    Ok(found)
+}
+
+/// The site grants units.
+pub async fn grant(
+    db: &mut AnyConnection,
+    site: &SiteId,
+    units: &BTreeMap<Sku, u64>,
+) -> Result<(), HubError> {
+    let rows = units
+        .iter()
+        .map(|(sku, qty)| {
+            [site.as_str().into(), sku.as_str().into(), signed(*qty).into(), Cell::Int(0), Cell::Int(0)]
+        })
+        .collect();
+    many::insert(
+        db,
+        "INSERT INTO rights (site, sku, granted, promised, returned)",
+        "ON CONFLICT (site, sku) DO UPDATE SET granted = rights.granted + excluded.granted",
+        rows,
+    )
+    .await?;
+    Ok(())
+}
+
+/// Promises units; `false` and no change when fewer are unused. The row stays locked to the end of the transaction.
+pub async fn promise(db: &mut AnyConnection, site: &SiteId, sku: &Sku, qty: u64) -> Result<bool, HubError> {
+    let done = sqlx::query(
+        "UPDATE rights SET promised = promised + $3
+         WHERE site = $1 AND sku = $2 AND granted - promised - returned >= $3",
+    )
+    .bind(site.as_str())
+    .bind(sku.as_str())
+    .bind(signed(qty))
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Takes back promises of this very transaction that no case was made for.
+pub async fn undo(db: &mut AnyConnection, site: &SiteId, sku: &Sku, qty: u64) -> Result<(), HubError> {
+    sqlx::query("UPDATE rights SET promised = promised - $3 WHERE site = $1 AND sku = $2")
+        .bind(site.as_str())
+        .bind(sku.as_str())
+        .bind(signed(qty))
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Gives back up to `qty` units, as many as are unused; how many that were.
+pub async fn give_back(db: &mut AnyConnection, site: &SiteId, sku: &Sku, qty: u64) -> Result<u64, HubError> {
+    let row = sqlx::query(
+        "UPDATE rights SET granted = granted WHERE site = $1 AND sku = $2
+         RETURNING granted - promised - returned AS unused",
+    )
+    .bind(site.as_str())
+    .bind(sku.as_str())
+    .fetch_optional(&mut *db)
+    .await?;
+    let Some(row) = row else { return Ok(0) };
+    let back = unsigned(&row, TABLE, "unused")?.min(qty);
+    if back > 0 {
+        sqlx::query("UPDATE rights SET returned = returned + $3 WHERE site = $1 AND sku = $2")
+            .bind(site.as_str())
+            .bind(sku.as_str())
+            .bind(signed(back))
+            .execute(db)
+            .await?;
+    }
+    Ok(back)
+}
+
+/// Granted, promised and returned units of a site by SKU.
+pub async fn of_site(db: &mut AnyConnection, site: &SiteId) -> Result<BTreeMap<String, [i64; 3]>, HubError> {
+    let rows = sqlx::query("SELECT sku, granted, promised, returned FROM rights WHERE site = $1")
+        .bind(site.as_str())
+        .fetch_all(db)
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let totals = [
+                column(row, TABLE, "granted")?,
+                column(row, TABLE, "promised")?,
+                column(row, TABLE, "returned")?,
+            ];
+            Ok((column(row, TABLE, "sku")?, totals))
+        })
+        .collect()
+}
