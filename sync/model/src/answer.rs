@@ -61,7 +61,7 @@ pub mod reasons {
 }
 
 /// The facts that answer a pending intent by rule; nothing when it is answered already, not known, or a person has
-/// to decide. See [`answer_all`].
+/// to decide. For an amendment, the context's book is that of the line's SKU. See [`answer_all`].
 pub fn answer(case: &Fulfillment, intent: EventId, ctx: &Context<'_>) -> Option<Vec<SiteFact>> {
     let asked = pending(case, intent)?;
     match carry_out(case, intent, asked, ctx) {
@@ -73,6 +73,8 @@ pub fn answer(case: &Fulfillment, intent: EventId, ctx: &Context<'_>) -> Option<
 
 /// The facts that answer every pending intent that a rule can answer, oldest first: for a daemon to call whenever the
 /// hub's words have arrived. A revocation, for one, settles what waited for a person.
+///
+/// What depends on stock is left to [`answer`], which is handed the book of that one SKU.
 pub fn answer_all(case: &Fulfillment, ctx: &Context<'_>) -> Vec<SiteFact> {
     let mut facts = Vec::new();
     let mut pending = case.pending().peekable();
@@ -81,11 +83,19 @@ pub fn answer_all(case: &Fulfillment, ctx: &Context<'_>) -> Vec<SiteFact> {
     }
     let mut after = case.clone();
     for intent in pending {
-        let answers = answer(&after, intent, ctx).unwrap_or_default();
+        let answers = answer(&after, intent, ctx).filter(|facts| !looked_at_stock(facts)).unwrap_or_default();
         after = after.after(&answers);
         facts.extend(answers);
     }
     facts
+}
+
+fn looked_at_stock(facts: &[SiteFact]) -> bool {
+    facts.iter().any(|fact| match fact {
+        SiteFact::IntentAccepted { effect, .. } => matches!(effect, Effect::Added { .. }),
+        SiteFact::IntentRefused { reason, .. } => reason.as_str() == reasons::NOT_IN_STOCK,
+        _ => false,
+    })
 }
 
 /// The intent, while it has no answer.

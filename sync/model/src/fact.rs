@@ -29,7 +29,7 @@ pub struct Content {
     pub serial: Option<String>,
 }
 
-/// Outer size of a parcel in millimetres.
+/// Outer size of a parcel in millimeters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dimensions {
     /// Longest side, mm.

@@ -143,3 +143,20 @@ fn a_revocation_settles_what_waited_for_a_person() {
     assert_eq!(story.case.intents[&intent].answer, Answer::Refused(why("finished")));
     assert!(story.case.is_closed());
 }
+
+#[test]
+fn more_is_promised_from_free_stock_by_rule_and_by_a_person_who_looked() {
+    let more = HubEvent::AmendRequested { line: LineNo(1), qty: q(8) };
+    let mut story = Story::pickup();
+    let (_, answered) = story.ask(more.clone());
+    assert_eq!(names(answered.as_deref().unwrap_or_default()), ["intent_refused"], "six more, five are free");
+    let mut story = Story::pickup().did(CaseCommand::CustomerArrived { via: "counter".to_owned() });
+    let intent = story.say(more);
+    let decision = story.give(pick(1, 2, "T-1")).unwrap();
+    assert_eq!(names(&decision.facts), ["accepted", "picked"], "the book of another SKU answers nothing");
+    let mut story = story.did(CaseCommand::AnswerIntent { intent, accept: true, reason: None });
+    assert_eq!((story.case.ordered(LineNo(1)), story.case.lines[&LineNo(1)].open), (q(8), q(6)));
+    assert_eq!(story.case.promised()[&sku("MUG")], q(8));
+    story.ask(HubEvent::AmendRequested { line: LineNo(1), qty: q(2) });
+    story.check();
+}

@@ -1,7 +1,7 @@
 //! Taking a case on, giving it up, and answering what the hub asks.
 
 use super::guard::{facts, not_finished, refuse};
-use super::{Context, Decided, Decision};
+use super::{Book, Context, Decided, Decision};
 use crate::answer::{carry_out, pending};
 use crate::fact::SiteFact;
 use crate::fulfillment::{Container, Fulfillment};
@@ -70,7 +70,9 @@ pub(super) fn answer_intent(
         };
     };
     if accept {
-        return match carry_out(case, intent, asked, ctx) {
+        // A person who accepts has looked at the shelf, or answers for it.
+        let looked = Context { book: Book { free: i64::MAX, ..ctx.book }, ..ctx.clone() };
+        return match carry_out(case, intent, asked, &looked) {
             Ok(written) => facts(written),
             Err(reason) => refuse("cannot_accept", format!("That cannot be done any more: {reason}.")),
         };

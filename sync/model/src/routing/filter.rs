@@ -6,7 +6,7 @@ use super::{Candidate, Coordinates, Demand, Sort};
 use crate::header::Service;
 use crate::order::Delivery;
 
-/// Mean radius of the earth, metres (IUGG).
+/// Mean radius of the earth, meters (IUGG).
 const EARTH_RADIUS_M: f64 = 6_371_008.8;
 
 /// Why a candidate cannot be asked; empty when it can.
@@ -43,8 +43,8 @@ pub(super) fn against(demand: &Demand, candidate: &Candidate) -> Vec<String> {
 /// What is known of a candidate that the merchant may weigh.
 pub(super) fn in_favor(demand: &Demand, candidate: &Candidate) -> Vec<String> {
     let mut reasons = Vec::new();
-    if let Some(metres) = distance_m(demand, candidate) {
-        reasons.push(format!("distance_km={}", metres.div_ceil(1_000)));
+    if let Some(meters) = distance_m(demand, candidate) {
+        reasons.push(format!("distance_km={}", meters.div_ceil(1_000)));
     }
     reasons.push(format!("unused={}", unused(demand, candidate)));
     reasons.push(format!("load={}", candidate.load));
@@ -81,12 +81,12 @@ fn unused(demand: &Demand, candidate: &Candidate) -> u64 {
     skus.into_iter().map(|sku| candidate.unused.get(sku).copied().unwrap_or(0)).fold(0, u64::saturating_add)
 }
 
-/// Metres between the demand's destination and a site, where both places are known.
+/// Meters between the demand's destination and a site, where both places are known.
 fn distance_m(demand: &Demand, candidate: &Candidate) -> Option<u64> {
     Some(haversine_m(demand.near?, candidate.at?))
 }
 
-/// Great-circle distance, metres.
+/// Great-circle distance, meters.
 pub(super) fn haversine_m(one: Coordinates, other: Coordinates) -> u64 {
     let (lat1, lat2) = (one.latitude.to_radians(), other.latitude.to_radians());
     let (dlat, dlon) = (lat2 - lat1, (other.longitude - one.longitude).to_radians());

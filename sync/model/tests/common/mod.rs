@@ -4,14 +4,14 @@
 
 use std::collections::BTreeMap;
 
-use outpost_model::answer::answer_all;
+use outpost_model::answer::{answer, answer_all};
 use outpost_model::authority::NoAuthority;
 use outpost_model::command::{CaseCommand, Held, PackLine};
 use outpost_model::decide::{Book, CodeCheck, Context, Decision, Resolved, Scanned, SitePolicy, decide};
 use outpost_model::event::{Body, By, Event};
 use outpost_model::fact::{LabelKind, ProofMethod, Recipient, SiteFact};
 use outpost_model::fold::fold;
-use outpost_model::fulfillment::{Answer, Fulfillment};
+use outpost_model::fulfillment::Fulfillment;
 use outpost_model::header::{Header, HeaderLine, PartialRule, Promise, Service};
 use outpost_model::id::*;
 use outpost_model::intent::HubEvent;
@@ -266,13 +266,14 @@ impl Story {
         id
     }
 
-    /// The hub says something and the site answers what it can by rule. What it wrote, if that answers this intent.
+    /// The hub says something and the site answers it by rule, if it can, and whatever else that settles.
     pub fn ask(&mut self, said: HubEvent) -> (EventId, Option<Vec<SiteFact>>) {
         let id = self.say(said);
-        let facts = self.with_context(None, |ctx| answer_all(&self.case, ctx));
-        self.write(facts.clone());
-        let settled = self.case.intents.get(&id).is_some_and(|intent| intent.answer != Answer::Pending);
-        (id, settled.then_some(facts))
+        let answered = self.with_context(None, |ctx| answer(&self.case, id, ctx));
+        self.write(answered.clone().unwrap_or_default());
+        let others = self.with_context(None, |ctx| answer_all(&self.case, ctx));
+        self.write(others);
+        (id, answered)
     }
 
     pub fn asked(mut self, said: HubEvent) -> Self {
