@@ -116,19 +116,17 @@ fn table(rows: Vec<Vec<String>>) -> String {
 }
 
 fn answers(service: Service) -> String {
-    let mut rows = vec![
-        [("state", "milestone")]
-            .iter()
-            .flat_map(|(state, milestone)| [(*state).to_owned(), (*milestone).to_owned()])
-            .chain(intents().into_iter().map(|(name, _)| name.to_owned()))
-            .collect::<Vec<_>>(),
-    ];
+    let intents = intents();
+    let head = ["state", "milestone", "needs"].into_iter().chain(intents.iter().map(|(name, _)| *name));
+    let mut rows = vec![head.map(str::to_owned).collect::<Vec<_>>()];
     for (name, story) in states(service) {
         story.check();
-        let mut row = vec![name.to_owned(), format!("{:?}", story.case.milestone())];
-        for (_, intent) in intents() {
+        let needs: Vec<_> = story.case.needs(&story.policy).iter().map(|need| format!("{need:?}")).collect();
+        let needs = if needs.is_empty() { "nothing".to_owned() } else { needs.join(" + ") };
+        let mut row = vec![name.to_owned(), format!("{:?}", story.case.milestone()), needs];
+        for (_, intent) in &intents {
             let mut story = story.clone();
-            let (id, facts) = story.ask(intent);
+            let (id, facts) = story.ask(intent.clone());
             story.check();
             row.push(cell(facts.as_deref()));
             let again = story.with_context(None, |ctx| answer(&story.case, id, ctx));
