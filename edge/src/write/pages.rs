@@ -4,6 +4,7 @@ use outpost_model::id::{DocumentKey, EventId};
 use outpost_model::page::{LedgerFact, PAGE_ENTRIES_MAX, PageHeader, SiteDayFact, SkuQty};
 use outpost_model::quantity::Quantity;
 use outpost_model::site_day::SiteDayState;
+use serde::Serialize;
 
 use super::job::News;
 use super::unit::{Stop, Unit, describe, entry_of};
@@ -15,6 +16,15 @@ use crate::store::{StoreError, page, right, site_day};
 pub const SKUS_IN_ENTRY_MAX: usize = 250;
 /// Movements in one entry at most.
 pub const MOVEMENTS_IN_ENTRY_MAX: usize = 80;
+
+/// A page's header with the document's name in it. A founding change does not say which document it founds: without
+/// the name, the first page of the ledger and the first day would be founded by one and the same change.
+#[derive(Serialize)]
+struct OwnHeader<'a> {
+    #[serde(flatten)]
+    page: PageHeader,
+    document: &'a str,
+}
 
 impl Unit<'_> {
     /// Writes a fact into the stock ledger and folds it.
@@ -93,7 +103,11 @@ impl Unit<'_> {
     }
 
     fn found(&mut self, key: &DocumentKey, number: u32, kind: PageKind, name: &str) -> Result<(), Stop> {
-        let header = PageHeader { site: self.site().id.clone(), page: number };
+        let document = key.to_string();
+        let header = OwnHeader {
+            page: PageHeader { site: self.site().id.clone(), page: number },
+            document: &document,
+        };
         let header =
             serde_json::to_string(&header).map_err(|error| StoreError::corrupt("page", name, error))?;
         let (tx, at) = (self.tx(), self.now().0);
