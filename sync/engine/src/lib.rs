@@ -24,6 +24,7 @@
 
 mod bytes;
 mod change;
+pub mod contract;
 mod document;
 mod frame;
 mod identity;

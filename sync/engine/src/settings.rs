@@ -11,7 +11,9 @@ pub struct Settings {
     pub silent_after_ms: u64,
     /// How long items wait for others to share a frame while frames are on their way.
     pub flush_after_ms: u64,
-    /// The most items in one frame.
+    /// So many items are worth a frame, even while others are on their way.
+    pub flush_items: usize,
+    /// The most items in one frame: a backlog travels in longer frames than live events do.
     pub frame_items_max: usize,
     /// The longest frame. Halved when the line says that a packet was too large.
     pub frame_bytes_max: usize,
@@ -52,7 +54,8 @@ impl Default for Settings {
             hello_retry_ms: 1_000,
             silent_after_ms: 45_000,
             flush_after_ms: 1_000,
-            frame_items_max: 100,
+            flush_items: 100,
+            frame_items_max: 400,
             frame_bytes_max: 128 << 10,
             frame_bytes_min: 4 << 10,
             inflated_bytes_max: 1 << 20,
@@ -67,7 +70,7 @@ impl Default for Settings {
             waiting_bytes_max: 4 << 20,
             remembered_documents_max: 2_048,
             links_max: 64,
-            compression_level: 9,
+            compression_level: 17,
         }
     }
 }
@@ -95,11 +98,12 @@ impl Settings {
         let day = 86_400_000;
         let frame = Self::FRAME_BYTES_LIMIT as u64;
         let store = self.store_bytes_max as u64;
-        let rows: [(&'static str, u64, u64, u64); 20] = [
+        let rows: [(&'static str, u64, u64, u64); 21] = [
             ("hello_every_ms", self.hello_every_ms, 100, day),
             ("hello_retry_ms", self.hello_retry_ms, 10, self.hello_every_ms),
             ("silent_after_ms", self.silent_after_ms, self.hello_every_ms, day),
             ("flush_after_ms", self.flush_after_ms, 0, 60_000),
+            ("flush_items", self.flush_items as u64, 1, self.frame_items_max as u64),
             ("frame_items_max", self.frame_items_max as u64, 1, 1_000),
             ("frame_bytes_max", self.frame_bytes_max as u64, 1 << 10, frame),
             ("frame_bytes_min", self.frame_bytes_min as u64, 1 << 10, self.frame_bytes_max as u64),
@@ -142,7 +146,8 @@ mod tests {
             change(&mut settings);
             settings.check().map_err(|error| error.setting)
         };
-        assert_eq!(with(|s| s.frame_items_max = 0), Err("frame_items_max"));
+        assert_eq!(with(|s| s.flush_items = 0), Err("flush_items"));
+        assert_eq!(with(|s| s.flush_items = s.frame_items_max + 1), Err("flush_items"));
         assert_eq!(with(|s| s.frame_items_max = 1_000), Ok(()));
         assert_eq!(with(|s| s.frame_items_max = 1_001), Err("frame_items_max"));
         assert_eq!(with(|s| s.acknowledged_spans_max = 33), Err("acknowledged_spans_max"));

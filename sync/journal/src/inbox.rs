@@ -35,7 +35,7 @@ pub fn store(
     let inserted = conn
         .prepare_cached(
             "INSERT INTO sync_change(origin, n, doc, hash, bytes, written_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-             ON CONFLICT(hash) DO NOTHING",
+             ON CONFLICT(doc, hash) DO NOTHING",
         )?
         .execute(params![
             origin,

@@ -36,12 +36,14 @@ const STEPS: [&str; VERSION as usize] = ["
         n INTEGER NOT NULL,
         running BLOB,
         doc TEXT,
-        hash BLOB UNIQUE,
+        hash BLOB,
         kind TEXT,
         key TEXT,
         bytes BLOB NOT NULL,
         written_at INTEGER NOT NULL,
         UNIQUE(origin, n),
+        -- Not the hash alone: two documents founded by one author with the same header share their first change.
+        UNIQUE(doc, hash),
         CHECK((doc IS NULL) = (hash IS NULL) AND (doc IS NULL) = (kind IS NOT NULL))
     ) STRICT;
     CREATE INDEX sync_change_of_document ON sync_change(doc, position) WHERE doc IS NOT NULL;

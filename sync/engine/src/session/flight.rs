@@ -44,6 +44,7 @@ impl Flight {
 
 /// How items are packed into frames.
 pub(super) struct Pack {
+    flush_items: usize,
     items_max: usize,
     bytes_max: usize,
     bytes_min: usize,
@@ -57,6 +58,7 @@ const COLUMN_BYTES: usize = 128;
 impl Pack {
     pub(super) fn new(settings: &Settings) -> Self {
         Self {
+            flush_items: settings.flush_items,
             items_max: settings.frame_items_max,
             bytes_max: settings.frame_bytes_max,
             bytes_min: settings.frame_bytes_min,
@@ -75,7 +77,7 @@ impl Pack {
 
     /// Whether items are enough for a frame.
     pub(super) fn is_full(&self, items: &VecDeque<Outgoing>) -> bool {
-        items.len() >= self.items_max
+        items.len() >= self.flush_items.min(self.items_max)
             || items.iter().map(|outgoing| outgoing.item.weight()).sum::<usize>() >= self.bytes_max
     }
 

@@ -162,7 +162,9 @@ impl Session {
         match input {
             Input::LineUp => self.line_up(now, rng, &mut effects),
             Input::LineDown => self.line_down(),
-            Input::TooLarge => effects.extend(self.sending.too_large().into_iter().map(Effect::Notice)),
+            Input::TooLarge => {
+                effects.extend(self.sending.too_large(now, &self.settings).map(Effect::Notice))
+            }
             Input::Received(frame) => self.received(now, rng, frame, &mut effects),
             Input::Read { query, items } => {
                 effects.extend(self.sending.read(now, query, items).into_iter().map(Effect::Notice));
@@ -240,7 +242,7 @@ impl Session {
             Body::Acknowledgement(head, content) if known => self.acknowledged(&head, content, effects),
             Body::Hail(_, hail) => self.hailed(now, rng, &hail, effects),
             Body::Welcome(head, _) | Body::Batch(head, _) | Body::Acknowledgement(head, _) => {
-                if self.previous != Some(head.conversation) {
+                if self.wire.side == Side::Hub && self.previous != Some(head.conversation) {
                     self.greeting.hail_due.get_or_insert(now.boot_ms);
                 }
             }

@@ -19,6 +19,8 @@ const LANE_FRAMES: usize = 2;
 pub(super) struct Sending {
     pub links: Vec<Link>,
     peer: BTreeMap<Incarnation, PeerHas>,
+    /// The highest number that was told to be acknowledged; a late greeting must not take it back.
+    told: BTreeMap<Incarnation, u64>,
     /// The highest number read of each incarnation.
     read_through: BTreeMap<Incarnation, u64>,
     cursor: Option<Position>,
@@ -32,6 +34,10 @@ pub(super) struct Sending {
     memory: BTreeMap<Incarnation, Memory>,
     lanes: Lanes,
     pack: Pack,
+    /// Frames cannot get smaller and are still too large: nothing is sent before then.
+    paused_until: Option<u64>,
+    /// How often that was since the last acknowledgement.
+    pauses: u32,
     /// The conversation is open.
     open: bool,
 }
@@ -53,6 +59,7 @@ impl Sending {
         Self {
             links,
             peer: BTreeMap::new(),
+            told: BTreeMap::new(),
             read_through: BTreeMap::new(),
             cursor: None,
             unanswered: None,
@@ -64,6 +71,8 @@ impl Sending {
             memory: BTreeMap::new(),
             lanes: Lanes::default(),
             pack: Pack::new(settings),
+            paused_until: None,
+            pauses: 0,
             open: false,
         }
     }
@@ -128,12 +137,17 @@ impl Sending {
     }
 
     /// The line refused a packet: frames get smaller and all are cut anew.
-    pub(super) fn too_large(&mut self) -> Vec<Notice> {
+    pub(super) fn too_large(&mut self, now: Now, settings: &Settings) -> Option<Notice> {
         let alone = self.flights.iter().find(|flight| flight.items.len() == 1);
         let alone = alone.map(|flight| flight.items[0].mark.position());
         let shrunk = self.pack.halve();
         self.rewind();
-        if shrunk { Vec::new() } else { alone.map(Notice::ItemTooLarge).into_iter().collect() }
+        if shrunk {
+            return None;
+        }
+        self.paused_until = Some(now.boot_ms + backoff(settings, self.pauses));
+        self.pauses += 1;
+        alone.map(Notice::ItemTooLarge)
     }
 
     /// Takes in what the journal answered.
@@ -193,7 +207,10 @@ impl Sending {
         if n < peer.through {
             return effects;
         }
-        if n > peer.through && link.is_some() {
+        let told = self.told.entry(incarnation).or_insert(0);
+        if n > *told && link.is_some() {
+            *told = n;
+            self.pauses = 0;
             effects.push(Effect::Acknowledged(mark));
         }
         *peer = PeerHas { through: n, beyond: applied.beyond.clone() };
@@ -217,9 +234,10 @@ impl Sending {
 
     /// Sends what is due and what has room, and reads ahead.
     pub(super) fn pump<R: rand::Rng + ?Sized>(&mut self, turn: &mut Turn<'_, R>) {
-        if !self.open {
+        if !self.open || self.paused_until.is_some_and(|until| turn.now.boot_ms < until) {
             return;
         }
+        self.paused_until = None;
         let window = turn.settings.window_frames;
         self.resend(turn);
         while !self.lanes.pending.is_empty() && self.flights.len() < window + LANE_FRAMES {
@@ -270,9 +288,8 @@ impl Sending {
         let left = items.split_off(count);
         let memory = self.memory.entry(incarnation).or_default();
         tips.into_iter().for_each(|tip| memory.note(tip));
-        let Settings { resend_after_ms, resend_every_ms_max, jitter_percent, .. } = *turn.settings;
-        let wait = resend_after_ms.saturating_mul(1 << tries.min(16)).min(resend_every_ms_max);
-        let due = turn.now.boot_ms + jittered(turn.rng, wait, jitter_percent);
+        let wait = jittered(turn.rng, backoff(turn.settings, tries), turn.settings.jitter_percent);
+        let due = turn.now.boot_ms + wait;
         self.flights.push(Flight::new(items, due, tries));
         turn.publish(bytes);
         left
@@ -295,10 +312,12 @@ impl Sending {
             return None;
         }
         let limit = settings.frame_items_max * settings.window_frames;
-        let bytes_max = settings.frame_bytes_max * 4;
+        let bytes_max = settings.inflated_bytes_max * 2;
         let query = match self.lanes.next_look_up() {
             Some((doc, after)) => Query::Document { doc, after: after.or_else(|| self.first_missing()) },
-            None if self.more && !self.pack.is_full(&self.pending) => Query::After { after: self.cursor },
+            None if self.more && self.pending.len() < settings.frame_items_max => {
+                Query::After { after: self.cursor }
+            }
             None => return None,
         };
         self.unanswered = Some(query.clone());
@@ -313,8 +332,14 @@ impl Sending {
             .pending_since
             .filter(|_| room && !self.pending.is_empty())
             .map(|since| since + settings.flush_after_ms);
-        resend.into_iter().chain(flush).min().filter(|_| self.open)
+        let due = resend.into_iter().chain(flush).min();
+        self.paused_until.or(due).filter(|_| self.open)
     }
+}
+
+/// How long to wait for an acknowledgement after so many tries.
+fn backoff(settings: &Settings, tries: u32) -> u64 {
+    settings.resend_after_ms.saturating_mul(1 << tries.min(16)).min(settings.resend_every_ms_max)
 }
 
 fn has(peer: &BTreeMap<Incarnation, PeerHas>, position: &Position) -> bool {

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use outpost_sync::{
-    Change, ChangeHash, Digest, Document, DocumentId, Effect, Entry, Identity, Incarnation, Incoming, Input,
-    Item, Limits, Link, Local, Mark, Notice, Now, Outgoing, PeerKeys, Position, Progress, Query, Record,
-    Refusal, Remote, Schema, Session, Settings, Side,
+    Change, ChangeHash, Content, Digest, Document, DocumentId, Effect, Entry, Identity, Incarnation,
+    Incoming, Input, Item, Limits, Link, Local, Mark, Notice, Now, Outgoing, PeerKeys, Position, Progress,
+    Query, Record, Refusal, Remote, Schema, Session, Settings, Side,
 };
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -116,18 +116,50 @@ impl Replica {
 
     pub fn write(&mut self, doc: &str, entries: usize, rng: &mut StdRng) {
         let id = DocumentId::new(doc).unwrap();
-        if !self.changes.iter().any(|change| change.doc == id) {
-            let header = format!("{{\"doc\":\"{doc}\"}}");
+        self.found(doc);
+        let entries: Vec<Entry> = (0..entries).map(|_| self.entry(rng)).collect();
+        self.append(&id, &entries);
+    }
+
+    /// Writes one given entry, founding its document if need be.
+    pub fn write_entry(&mut self, doc: &str, entry: Entry) {
+        self.found(doc);
+        self.append(&DocumentId::new(doc).unwrap(), &[entry]);
+    }
+
+    /// Founds a document unless it is known.
+    pub fn found(&mut self, doc: &str) {
+        let id = DocumentId::new(doc).unwrap();
+        if !self.knows(doc) {
+            let header = format!("{{\"doc\":\"{id}\"}}");
             let (document, change) = Document::create(id.clone(), self.actor(), &header).unwrap();
             self.docs.insert(id.clone(), document);
             self.changes.push(change.clone());
             self.journal(Item::Change(change));
         }
-        let entries: Vec<Entry> = (0..entries).map(|_| self.entry(rng)).collect();
-        if let Some(change) = self.document(&id).append(&entries).unwrap() {
+    }
+
+    fn append(&mut self, id: &DocumentId, entries: &[Entry]) {
+        if let Some(change) = self.document(id).append(entries).unwrap() {
             self.changes.push(change.clone());
             self.journal(Item::Change(change));
         }
+    }
+
+    /// The length of all texts this side wrote.
+    pub fn texts(&self) -> usize {
+        let texts = self.log.iter().map(|row| match &row.item {
+            Item::Change(change) => {
+                match outpost_sync::Inspection::of(change, &Limits::PROTOCOL).unwrap().content {
+                    Content::Entries { entries, .. } => {
+                        entries.iter().map(|entry| entry.text.len() + entry.id.len()).sum()
+                    }
+                    Content::Header(_) => 0,
+                }
+            }
+            Item::Record(_) => 0,
+        });
+        texts.sum()
     }
 
     fn entry(&mut self, rng: &mut StdRng) -> Entry {
@@ -259,21 +291,9 @@ impl Replica {
         self.log.iter().map(|row| (row.mark.position(), row.item.digest())).collect()
     }
 
-    /// What this side was handed, in the order of the peer's stream.
+    /// What this side was handed, in the order in which it was.
     pub fn received(&self) -> Vec<(Position, Digest)> {
-        let mut order: Vec<Incarnation> = Vec::new();
-        for incoming in &self.applied {
-            if !order.contains(&incoming.position.incarnation) {
-                order.push(incoming.position.incarnation);
-            }
-        }
-        let rank = |incoming: &&Incoming| {
-            let position = incoming.position;
-            (order.iter().position(|other| *other == position.incarnation), position.n)
-        };
-        let mut all: Vec<&Incoming> = self.applied.iter().collect();
-        all.sort_by_key(rank);
-        all.into_iter().map(|incoming| (incoming.position, incoming.digest)).collect()
+        self.applied.iter().map(|incoming| (incoming.position, incoming.digest)).collect()
     }
 
     pub fn heads(&mut self) -> BTreeMap<DocumentId, Vec<ChangeHash>> {
@@ -281,6 +301,17 @@ impl Replica {
         ids.sort();
         ids.dedup();
         ids.into_iter().map(|id| (id.clone(), self.document(&id).heads())).collect()
+    }
+
+    pub fn knows(&self, doc: &str) -> bool {
+        self.changes.iter().any(|change| change.doc.as_str() == doc)
+    }
+
+    pub fn authority_heard(&self) -> Option<Vec<u8>> {
+        self.notices.iter().rev().find_map(|notice| match notice {
+            Notice::Authority(authority) => Some(authority.clone()),
+            _ => None,
+        })
     }
 
     pub fn entries(&mut self, doc: &str) -> usize {

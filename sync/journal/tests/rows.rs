@@ -1,0 +1,166 @@
+//! What only this journal does: documents at rest, forgetting, quarantine, migration.
+
+use outpost_journal as journal;
+use outpost_journal::{JournalError, Stored};
+use outpost_sync::{
+    Change, Document, DocumentId, Entry, Incarnation, Incoming, Item, Mark, Position, Query, Record,
+};
+use rusqlite::Connection;
+
+const OWN: Incarnation = Incarnation([1; 16]);
+const HUB: Incarnation = Incarnation([2; 16]);
+
+fn database() -> (tempfile::TempDir, Connection) {
+    let dir = tempfile::tempdir().unwrap();
+    let conn = Connection::open(dir.path().join("edge.db")).unwrap();
+    journal::migrate(&conn).unwrap();
+    journal::mint(&conn, OWN).unwrap();
+    (dir, conn)
+}
+
+fn doc() -> DocumentId {
+    DocumentId::new("case/1").unwrap()
+}
+
+fn entry(n: usize) -> Entry {
+    Entry { id: format!("{n}"), text: format!("{{\"n\":{n}}}") }
+}
+
+/// The hub founds a case, and its founding change is stored here.
+fn founded(conn: &Connection) -> Document {
+    let (_, founding) = Document::create(doc(), HUB, "{}").unwrap();
+    assert_eq!(journal::store(conn, "hub", 5, &incoming(1, Item::Change(founding))).unwrap(), Stored::New);
+    open(conn)
+}
+
+fn open(conn: &Connection) -> Document {
+    let kept = journal::load(conn, &doc()).unwrap().unwrap();
+    Document::open(doc(), OWN, kept.saved.as_deref(), &kept.later).unwrap()
+}
+
+fn write(conn: &Connection, document: &mut Document, n: usize) -> Mark {
+    let change = document.append(&[entry(n)]).unwrap().unwrap();
+    journal::append(conn, 10 + n as i64, &Item::Change(change)).unwrap()
+}
+
+fn incoming(n: u64, item: Item) -> Incoming {
+    Incoming { position: Position { incarnation: HUB, n }, digest: item.digest(), item }
+}
+
+fn rows(conn: &Connection, table: &str) -> i64 {
+    conn.query_row(&format!("SELECT COUNT(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn a_document_is_opened_from_its_saved_form_and_the_changes_since() {
+    let (_dir, conn) = database();
+    assert_eq!(journal::load(&conn, &doc()).unwrap(), None);
+    let mut document = founded(&conn);
+    write(&conn, &mut document, 1);
+    journal::save(&conn, &doc(), &document.save()).unwrap();
+    write(&conn, &mut document, 2);
+    let kept = journal::load(&conn, &doc()).unwrap().unwrap();
+    assert_eq!(kept.later.len(), 1, "only what came after the save");
+    let mut again = open(&conn);
+    assert_eq!(again.heads(), document.heads());
+    assert_eq!(again.entries(), [entry(1), entry(2)]);
+    write(&conn, &mut again, 3);
+    assert_eq!(open(&conn).entries().len(), 3);
+}
+
+#[test]
+fn only_what_is_acknowledged_and_saved_is_forgotten() {
+    let (_dir, conn) = database();
+    let mut document = founded(&conn);
+    let first = write(&conn, &mut document, 1);
+    write(&conn, &mut document, 2);
+    assert_eq!(journal::forget(&conn, 100).unwrap(), 0, "nothing is saved");
+    journal::save(&conn, &doc(), &document.save()).unwrap();
+    journal::acknowledge(&conn, &first).unwrap();
+    assert_eq!(journal::forget(&conn, 1).unwrap(), 1, "at most as many as asked for");
+    assert_eq!(journal::forget(&conn, 100).unwrap(), 1);
+    assert_eq!(rows(&conn, "sync_change"), 1, "the second own change waits for its acknowledgement");
+    assert_eq!(open(&conn).entries().len(), 2);
+    let waiting = journal::read(&conn, &Query::After { after: None }, 10, usize::MAX).unwrap();
+    assert_eq!(waiting.len(), 1);
+    assert_eq!(waiting[0].mark.n, 2);
+}
+
+#[test]
+fn a_position_of_the_log_is_never_given_twice() {
+    let (_dir, conn) = database();
+    let mut document = founded(&conn);
+    let mark = write(&conn, &mut document, 1);
+    journal::save(&conn, &doc(), &document.save()).unwrap();
+    journal::acknowledge(&conn, &mark).unwrap();
+    assert_eq!(journal::forget(&conn, 100).unwrap(), 2, "the log is empty now");
+    write(&conn, &mut document, 2);
+    assert_eq!(open(&conn).entries().len(), 2, "or the new change would lie before the saved form");
+}
+
+#[test]
+fn a_record_waits_and_is_forgotten_when_it_is_acknowledged() {
+    let (_dir, conn) = database();
+    let record = Record { kind: "scan".to_owned(), key: String::new(), bytes: vec![0; 100 << 10] };
+    let mark = journal::append(&conn, 7, &Item::Record(record.clone())).unwrap();
+    let depth = journal::depth(&conn).unwrap();
+    assert_eq!((depth.unacknowledged, depth.oldest_written_at_ms), (1, Some(7)));
+    assert_eq!(journal::forget(&conn, 100).unwrap(), 0);
+    journal::acknowledge(&conn, &mark).unwrap();
+    assert_eq!(journal::depth(&conn).unwrap(), journal::Depth::default());
+    assert_eq!(journal::forget(&conn, 100).unwrap(), 1);
+    let long = Record { bytes: vec![0; (100 << 10) + 1], ..record };
+    assert!(matches!(journal::append(&conn, 7, &Item::Record(long)), Err(JournalError::Record(_))));
+}
+
+#[test]
+fn what_is_set_aside_counts_as_received_and_is_no_part_of_its_document() {
+    let (_dir, conn) = database();
+    let mut document = founded(&conn);
+    let bad =
+        Item::Change(Change { doc: doc(), hash: outpost_sync::ChangeHash([9; 32]), bytes: vec![1, 2, 3] });
+    journal::set_aside(&conn, "hub", 8, &incoming(2, bad.clone()), "malformed").unwrap();
+    journal::set_aside(&conn, "hub", 9, &incoming(2, bad), "malformed").unwrap();
+    assert_eq!(journal::progress(&conn, "hub").unwrap()[0].through(), 2);
+    assert_eq!(rows(&conn, "sync_quarantine"), 1, "it is kept once");
+    assert_eq!(open(&conn).heads(), document.heads());
+}
+
+#[test]
+fn only_the_newest_bad_frames_are_kept() {
+    let (_dir, conn) = database();
+    for n in 0..10u8 {
+        journal::note_frame(&conn, "hub", i64::from(n), &[n], "forged", 3).unwrap();
+    }
+    let oldest: i64 =
+        conn.query_row("SELECT MIN(set_aside_at) FROM sync_quarantine", [], |row| row.get(0)).unwrap();
+    assert_eq!((rows(&conn, "sync_quarantine"), oldest), (3, 7));
+}
+
+#[test]
+fn an_archived_document_goes_only_when_nothing_of_it_waits() {
+    let (_dir, conn) = database();
+    let mut document = founded(&conn);
+    let mark = write(&conn, &mut document, 1);
+    assert!(!journal::discard(&conn, &doc()).unwrap());
+    assert!(journal::load(&conn, &doc()).unwrap().is_some());
+    journal::acknowledge(&conn, &mark).unwrap();
+    assert!(journal::discard(&conn, &doc()).unwrap());
+    assert_eq!(journal::load(&conn, &doc()).unwrap(), None);
+}
+
+#[test]
+fn migrating_again_changes_nothing_and_a_later_schema_is_refused() {
+    let (_dir, conn) = database();
+    journal::migrate(&conn).unwrap();
+    conn.execute("UPDATE sync_schema SET version = 99", []).unwrap();
+    assert!(matches!(journal::migrate(&conn), Err(JournalError::TooNew { found: 99, .. })));
+}
+
+#[test]
+fn nothing_is_appended_before_an_incarnation_is_minted() {
+    let conn = Connection::open_in_memory().unwrap();
+    journal::migrate(&conn).unwrap();
+    let record = Item::Record(Record { kind: "scan".to_owned(), key: String::new(), bytes: Vec::new() });
+    assert!(matches!(journal::append(&conn, 1, &record), Err(JournalError::NoIncarnation)));
+}
