@@ -1,0 +1,6 @@
+//! Sites talk to a hub through a pipe in memory: with the engine's own sessions and documents, on every database.
+
+mod flow;
+mod site;
+mod trust;
+mod world;
