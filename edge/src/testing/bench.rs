@@ -46,6 +46,14 @@ impl Bench {
         Self::with(site(&folder.join("outpost.db")), Limits::default())
     }
 
+    /// A stocked site whose clocks show the system's time.
+    pub fn live(folder: &Path, units: u32) -> Self {
+        let mut bench = Self::new(folder);
+        bench.now = super::served::system_now();
+        bench.stock(units);
+        bench
+    }
+
     /// The same with another site and other limits.
     pub fn with(site: Site, limits: Limits) -> Self {
         let now =

@@ -3,6 +3,8 @@
 
 mod bench;
 mod hub;
+mod served;
 
 pub use bench::{Bench, CASE_SKU, header, product, site};
 pub use hub::ScriptedHub;
+pub use served::{Served, Stalled, system_now};
