@@ -98,7 +98,10 @@ async fn an_order_is_worked_from_the_queue_to_the_customers_hand() {
 
     let (_, tasks) = get(&api, "/v1/tasks?service=pickup").await;
     let task = &tasks["tasks"][0];
-    assert_eq!((task["case"].as_str(), task["late"].as_bool()), (Some(case.to_string().as_str()), Some(false)));
+    assert_eq!(
+        (task["case"].as_str(), task["late"].as_bool()),
+        (Some(case.to_string().as_str()), Some(false))
+    );
     assert_eq!((&task["units"]["open"], &task["needs"]), (&json!(1), &json!(["pick"])));
 
     let mut command = |mut fields: Value| {
@@ -175,7 +178,8 @@ async fn screens_hear_what_changed_and_a_slow_one_hears_that_it_is_behind() {
     let accept = bench.command(case, CaseCommand::Accept);
     let served = Served::start(bench);
     let api = served.api();
-    let response = api.clone().oneshot(Request::get("/v1/events").body(Body::empty()).unwrap()).await.unwrap();
+    let response =
+        api.clone().oneshot(Request::get("/v1/events").body(Body::empty()).unwrap()).await.unwrap();
     let mut events = response.into_body().into_data_stream();
     let job = outpost_edge::write::Job::Command(Box::new(accept));
     served.state.writer.submit(job).await.unwrap();

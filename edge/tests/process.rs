@@ -73,7 +73,8 @@ fn config(folder: &Path) -> (PathBuf, String) {
 }
 
 fn sale(number: u128) -> Value {
-    let id = uuid::Builder::from_unix_timestamp_millis(1_763_877_600_000, &[0; 10]).into_uuid().as_u128() + number;
+    let id =
+        uuid::Builder::from_unix_timestamp_millis(1_763_877_600_000, &[0; 10]).into_uuid().as_u128() + number;
     let id = uuid::Uuid::from_u128(id);
     json!({ "id": id, "staff": "017", "device": "till-1", "do": "sell", "sku": "A", "qty": 1 })
 }
@@ -130,7 +131,8 @@ fn a_bad_setting_is_named_and_a_good_file_is_described() {
             .arg(path)
             .output()
             .unwrap();
-        let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        let text =
+            String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
         (output.status.success(), text)
     };
     let (fine, text) = check(&config);

@@ -36,10 +36,16 @@ pub enum DocumentsError {
     Store(#[from] StoreError),
     /// The engine refused.
     #[error(transparent)]
-    Document(#[from] DocumentError),
+    Document(Box<DocumentError>),
     /// There is no such document.
     #[error("there is no document {0}")]
     Missing(DocumentId),
+}
+
+impl From<DocumentError> for DocumentsError {
+    fn from(error: DocumentError) -> Self {
+        Self::Document(Box::new(error))
+    }
 }
 
 impl OpenDocuments {
@@ -153,10 +159,9 @@ impl OpenDocuments {
             self.open.insert(id.clone(), Open { document, used: clock, unsaved });
         }
         let open = self.open.get_mut(id);
-        Ok(open.map(|open| {
-            open.used = clock;
-            open
-        }))
+        let Some(open) = open else { return Ok(None) };
+        open.used = clock;
+        Ok(Some(open))
     }
 
     fn put(&mut self, id: DocumentId, document: Document) {
