@@ -270,3 +270,15 @@ fn bytes_that_are_no_json_are_refused() {
     let error = canonical::read(&large, OrderId(uuid::Uuid::nil()), ARRIVED).unwrap_err();
     assert_eq!(error.code, "payload_too_large");
 }
+
+#[test]
+fn the_documented_examples_are_read() {
+    let page = include_str!("../../docs/channels.md");
+    let examples: Vec<&str> =
+        page.split("```json\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert_eq!(examples.len(), 2);
+    for example in examples {
+        let captured = canonical::read(example.as_bytes(), OrderId(uuid::Uuid::nil()), ARRIVED).unwrap();
+        assert_eq!(captured.work, Work::Deliver);
+    }
+}

@@ -2,9 +2,11 @@
 
 mod auth;
 mod carriers;
+mod console;
 mod enrollment;
 mod exceptions;
 mod imports;
+mod openapi;
 mod orders;
 mod problem;
 mod sites;
@@ -41,5 +43,6 @@ pub fn router(hub: Hub) -> Router {
         .route("/v1/channels/shopify/orders", post(webhooks::shopify))
         .route("/v1/sites/{site}/enroll", post(enrollment::enroll))
         .route("/v1/carriers/observations", post(carriers::observe));
-    operators.merge(others).with_state(hub)
+    let console = console::routes(hub.clone(), jiff::tz::TimeZone::system());
+    operators.merge(others).merge(openapi::routes()).with_state(hub).merge(console)
 }

@@ -17,7 +17,7 @@ use crate::connect::{Captured, Unreadable, canonical};
 use crate::store::order;
 use crate::store::payload::Payload;
 use crate::store::query::timeline::OrderDetail;
-use crate::store::query::{PAGE_DEFAULT, orders, timeline};
+use crate::store::query::{PAGE_DEFAULT, PAGE_MAX, orders, timeline};
 
 /// What became of a delivery of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -36,6 +36,9 @@ pub struct CaptureAnswer {
     /// The same in a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sentence: Option<String>,
+    /// Where in the payload, as a JSON path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
 }
 
 /// Captures an order in our own form. New: 201; here before: 200; not understood: kept whole, 202.
@@ -69,8 +72,14 @@ pub async fn take(hub: &Hub, read: Result<Captured, Unreadable>, raw: Payload) -
                 Answer::New(order) => (StatusCode::CREATED, order, false),
                 Answer::Repeated(order) => (StatusCode::OK, order, true),
             };
-            let answer =
-                CaptureAnswer { order: Some(order), repeated, exception: None, code: None, sentence: None };
+            let answer = CaptureAnswer {
+                order: Some(order),
+                repeated,
+                exception: None,
+                code: None,
+                sentence: None,
+                at: None,
+            };
             Ok((status, Json(answer)).into_response())
         }
         Err(why) => {
@@ -89,6 +98,7 @@ pub async fn take(hub: &Hub, read: Result<Captured, Unreadable>, raw: Payload) -
                 exception: Some(exception),
                 code: Some(why.code.to_owned()),
                 sentence: Some(why.sentence),
+                at: Some(why.at),
             };
             Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
         }
@@ -117,6 +127,8 @@ pub struct ListQuery {
 pub struct OrderList {
     /// The orders, the newest first.
     pub orders: Vec<orders::OrderSummary>,
+    /// What to ask for with `after` to get older ones; nothing when this page was not full.
+    pub next: Option<OrderId>,
 }
 
 /// Orders, the newest first.
@@ -132,10 +144,12 @@ pub async fn list(
                 .detail(format!("Allowed are {}.", names.join(", ")))
         })?),
     };
-    let limit = query.limit.unwrap_or(PAGE_DEFAULT);
+    let limit = query.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
     let filter = orders::Filter { state, q: query.q, after: query.after, limit };
     let orders = orders::list(hub.store.read(), &filter).await.map_err(failed)?;
-    Ok(Json(OrderList { orders }))
+    let is_full = orders.len() >= limit as usize;
+    let next = orders.last().filter(|_| is_full).map(|order| order.id);
+    Ok(Json(OrderList { orders, next }))
 }
 
 /// An order with its cases, both sequences of each, and why it was routed the way it was.

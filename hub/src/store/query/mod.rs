@@ -1,5 +1,6 @@
 //! Reads for screens and the API: plain data that serializes, from connections that hold no transaction.
 
+pub mod console;
 pub mod exceptions;
 pub mod orders;
 pub mod sites;

@@ -119,7 +119,7 @@ async fn sites(pool: &AnyPool, order: OrderId) -> Result<Vec<String>, HubError> 
 }
 
 /// What is typed is a beginning, with or without the number sign; `%` and `_` in it mean themselves.
-fn prefix(q: &str) -> String {
+pub(super) fn prefix(q: &str) -> String {
     let mut pattern = String::with_capacity(q.len() + 2);
     for letter in q.chars() {
         if matches!(letter, '%' | '_' | '!') {
