@@ -281,13 +281,15 @@ CREATE TABLE item (
     n           BIGINT NOT NULL,
     running     BLOB NOT NULL,
     doc         TEXT,
-    hash        BLOB UNIQUE,
+    hash        BLOB,
     kind        TEXT,
     key         TEXT,
     bytes       BLOB NOT NULL,
-    PRIMARY KEY (site, origin, incarnation, n)
+    PRIMARY KEY (site, origin, incarnation, n),
+    -- Not the hash alone: documents of one author with one header are founded by the same change.
+    UNIQUE (doc, hash)
 );
-CREATE INDEX item_doc ON item (doc);
+CREATE INDEX item_hash ON item (hash);
 CREATE INDEX item_record ON item (kind, site, n);
 
 CREATE TABLE document (

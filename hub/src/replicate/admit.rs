@@ -26,13 +26,18 @@ pub enum Admitted {
 /// Why a change is set aside: a stable code.
 pub type Refused = &'static str;
 
+/// The most units one movement may move: sums of any number that fits a database stay far from overflowing.
+const DELTA_MAX: u64 = 1_000_000_000;
+
 /// Reads a change, without opening its document.
 pub fn inspect(
     change: &Change,
     incarnations: &BTreeMap<Incarnation, InstallId>,
+    hub: Incarnation,
 ) -> Result<Inspection, Refused> {
     let inspection = Inspection::of(change, &Limits::PROTOCOL).map_err(|_| "malformed_change")?;
-    if !incarnations.contains_key(&inspection.author) {
+    // Nobody but the hub writes under its name, whatever a site has announced: its own next change would collide.
+    if inspection.author == hub || !incarnations.contains_key(&inspection.author) {
         return Err("author_not_registered");
     }
     Ok(inspection)
@@ -71,12 +76,26 @@ pub fn content(
             events(key, entries, last).map(Admitted::Case)
         }
         (Content::Entries { entries, .. }, DocumentKey::Ledger(..)) => {
-            events(key, entries, last).map(Admitted::Ledger)
+            let events = events(key, entries, last)?;
+            if events.iter().all(within_measure) {
+                Ok(Admitted::Ledger(events))
+            } else {
+                Err("quantity_out_of_range")
+            }
         }
         (Content::Entries { entries, .. }, DocumentKey::SiteDay(..)) => {
             events(key, entries, last).map(Admitted::Day)
         }
         (Content::Entries { .. }, DocumentKey::HubPage(..)) => Err("document_of_the_hub"),
+    }
+}
+
+fn within_measure(event: &Event<LedgerFact>) -> bool {
+    match event.known() {
+        Some(LedgerFact::Booked { movements, .. }) => {
+            movements.iter().all(|movement| movement.delta.unsigned_abs() <= DELTA_MAX)
+        }
+        Some(LedgerFact::Granted { .. } | LedgerFact::Recalled { .. }) | None => true,
     }
 }
 

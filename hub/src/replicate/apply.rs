@@ -28,9 +28,21 @@ struct Merge<'b> {
     projection: Projection,
 }
 
+/// What became of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Applied {
+    /// It is in the database, except for what is named, which is in quarantine.
+    Stored(Vec<Refusal>),
+    /// Nothing of it was taken: the appliance that signed it is not the site's any more.
+    Revoked,
+}
+
 /// Applies a batch. What cannot be taken is put in quarantine and named; everything else is in the database.
-pub async fn apply(unit: &mut Unit, batch: &Batch, sscc: &SsccSettings) -> Result<Vec<Refusal>, HubError> {
+pub async fn apply(unit: &mut Unit, batch: &Batch, sscc: &SsccSettings) -> Result<Applied, HubError> {
     let site = &batch.site;
+    if enrollment::keys(unit.db(), site).await?.find(batch.install).is_none() {
+        return Ok(Applied::Revoked);
+    }
     let mut progress = progress(unit, batch).await?;
     let fresh: Vec<&Incoming> = batch
         .items
@@ -45,15 +57,15 @@ pub async fn apply(unit: &mut Unit, batch: &Batch, sscc: &SsccSettings) -> Resul
     let mut known = item::known(unit.db(), &hashes).await?;
     for incoming in fresh {
         let Item::Change(change) = &incoming.item else {
-            merge.refused.push((incoming, "record_by_site"));
+            merge.refuse(incoming, "record_by_site");
             continue;
         };
-        if !known.insert(change.hash) {
+        if !known.insert((change.doc.clone(), change.hash)) {
             continue;
         }
         match merge.admit(unit, change).await? {
             Ok(()) => merge.accepted.push(incoming),
-            Err(reason) => merge.refused.push((incoming, reason)),
+            Err(reason) => merge.refuse(incoming, reason),
         }
     }
     merge.write(unit).await?;
@@ -61,11 +73,33 @@ pub async fn apply(unit: &mut Unit, batch: &Batch, sscc: &SsccSettings) -> Resul
     for progress in progress.values() {
         item::save_progress(unit.db(), site, progress).await?;
     }
-    Ok(merge
-        .refused
-        .into_iter()
-        .map(|(incoming, reason)| Refusal { position: incoming.position, reason: reason.to_owned() })
-        .collect())
+    let refusals = merge.refused.into_iter().map(|(incoming, reason)| refusal(incoming, reason));
+    Ok(Applied::Stored(refusals.collect()))
+}
+
+/// Puts a batch in quarantine that broke the transaction it was applied in.
+pub async fn give_up(unit: &mut Unit, batch: &Batch, reason: Refused) -> Result<Vec<Refusal>, HubError> {
+    let mut progress = progress(unit, batch).await?;
+    let mut refusals = Vec::with_capacity(batch.items.len());
+    for incoming in &batch.items {
+        let of_incarnation = progress.get_mut(&incoming.position.incarnation);
+        if of_incarnation.is_some_and(|progress| progress.store(incoming.position.n, incoming.digest)) {
+            set_aside(unit, &batch.site, incoming, reason).await?;
+            if let Some(doc) = incoming.item.doc() {
+                document::quarantine(unit.db(), &batch.site, doc, reason).await?;
+            }
+        }
+        refusals.push(refusal(incoming, reason));
+    }
+    unit.count(counter::ITEMS_QUARANTINED, refusals.len() as i64);
+    for progress in progress.values() {
+        item::save_progress(unit.db(), &batch.site, progress).await?;
+    }
+    Ok(refusals)
+}
+
+fn refusal(incoming: &Incoming, reason: Refused) -> Refusal {
+    Refusal { position: incoming.position, reason: reason.to_owned() }
 }
 
 fn hash(incoming: &Incoming) -> Option<ChangeHash> {
@@ -83,11 +117,13 @@ async fn progress(unit: &mut Unit, batch: &Batch) -> Result<BTreeMap<Incarnation
     let present: BTreeSet<Incarnation> =
         batch.items.iter().map(|incoming| incoming.position.incarnation).collect();
     all.retain(|incarnation, _| present.contains(incarnation));
-    let now = unit.now();
+    let (now, hub) = (unit.now(), unit.actor());
     for incarnation in present {
         // The frame's signature proves that the install vouches for it.
         let link = Link { incarnation, parent: None, last: 0 };
-        enrollment::note_incarnation(unit.db(), &batch.site, batch.install, &link, now).await?;
+        if incarnation != hub {
+            enrollment::note_incarnation(unit.db(), &batch.site, batch.install, &link, now).await?;
+        }
         all.entry(incarnation).or_insert_with(|| Progress::start(incarnation));
     }
     Ok(all)
@@ -126,10 +162,20 @@ async fn load<'b>(unit: &mut Unit, site: &'b SiteId, items: &[&Incoming]) -> Res
     })
 }
 
-impl Merge<'_> {
+impl<'b> Merge<'b> {
+    /// Notes what cannot be taken, and sets its document aside when it is this site's: what comes later builds on it.
+    fn refuse(&mut self, incoming: &'b Incoming, reason: Refused) {
+        self.refused.push((incoming, reason));
+        let row = incoming.item.doc().and_then(|doc| self.documents.get_mut(doc));
+        if let Some(row) = row.filter(|row| row.site == *self.site) {
+            row.quarantined.get_or_insert_with(|| reason.to_owned());
+            self.touched.insert(row.doc.clone());
+        }
+    }
+
     /// Checks one change and folds it. All or nothing.
     async fn admit(&mut self, unit: &mut Unit, change: &Change) -> Result<Result<(), Refused>, HubError> {
-        let checked = admit::inspect(change, &self.incarnations)
+        let checked = admit::inspect(change, &self.incarnations, unit.actor())
             .and_then(|inspection| Ok((admit::document(change, self.site)?, inspection)));
         let (key, inspection) = match checked {
             Ok(checked) => checked,
@@ -207,7 +253,10 @@ impl Merge<'_> {
     async fn write(&mut self, unit: &mut Unit) -> Result<(), HubError> {
         let site = self.site;
         item::keep(unit.db(), site, &self.accepted).await?;
-        self.set_aside(unit).await?;
+        for (incoming, reason) in &self.refused {
+            set_aside(unit, site, incoming, reason).await?;
+        }
+        unit.count(counter::ITEMS_QUARANTINED, self.refused.len() as i64);
         let documents: Vec<&document::Row> =
             self.touched.iter().filter_map(|doc| self.documents.get(doc)).collect();
         document::put(unit.db(), &documents).await?;
@@ -226,37 +275,29 @@ impl Merge<'_> {
         unit.count(counter::EVENTS_SYNCED, self.projection.events);
         Ok(())
     }
+}
 
-    /// Puts what was refused in quarantine, whole, and its document with it when it is the site's own: what comes
-    /// later builds on it.
-    async fn set_aside(&mut self, unit: &mut Unit) -> Result<(), HubError> {
-        for (incoming, reason) in &self.refused {
-            let (id, now) = (unit.ids().uuid(), unit.now());
-            let (doc, hash, bytes) = match &incoming.item {
-                Item::Change(change) => (Some(change.doc.as_str()), Some(&change.hash.0[..]), &change.bytes),
-                Item::Record(record) => (None, None, &record.bytes),
-            };
-            quarantine::put(unit.db(), id, self.site, (doc, hash), reason, now, bytes).await?;
-            if let Some(row) = incoming.item.doc().and_then(|doc| self.documents.get_mut(doc)) {
-                if row.site == *self.site {
-                    row.quarantined.get_or_insert_with(|| (*reason).to_owned());
-                    self.touched.insert(row.doc.clone());
-                }
-            }
-            let about = doc.unwrap_or("a record");
-            unit.raise(exception::New {
-                code: "quarantined",
-                sentence: format!(
-                    "{} wrote something into {about} that cannot be taken ({reason}).",
-                    self.site
-                ),
-                once: format!("quarantined {} {about}", self.site),
-                site: Some(self.site.clone()),
-                ..Default::default()
-            })
-            .await?;
-        }
-        unit.count(counter::ITEMS_QUARANTINED, self.refused.len() as i64);
-        Ok(())
-    }
+/// Keeps an item in quarantine, whole, and says so to a person.
+async fn set_aside(
+    unit: &mut Unit,
+    site: &SiteId,
+    incoming: &Incoming,
+    reason: Refused,
+) -> Result<(), HubError> {
+    let (id, now) = (unit.ids().uuid(), unit.now());
+    let (doc, hash, bytes) = match &incoming.item {
+        Item::Change(change) => (Some(change.doc.as_str()), Some(&change.hash.0[..]), &change.bytes),
+        Item::Record(record) => (None, None, &record.bytes),
+    };
+    quarantine::put(unit.db(), id, site, (doc, hash), reason, now, bytes).await?;
+    let about = doc.unwrap_or("a record");
+    unit.raise(exception::New {
+        code: "quarantined",
+        sentence: format!("{site} wrote something into {about} that cannot be taken ({reason})."),
+        once: format!("quarantined {site} {about}"),
+        site: Some(site.clone()),
+        ..Default::default()
+    })
+    .await?;
+    Ok(())
 }

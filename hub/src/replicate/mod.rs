@@ -11,4 +11,5 @@ pub mod notice;
 pub mod peer;
 pub mod project;
 pub mod react;
+pub mod storing;
 pub mod verify;

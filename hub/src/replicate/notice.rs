@@ -25,7 +25,9 @@ pub async fn greeted(
     links: &[Link],
 ) -> Result<(), HubError> {
     let now = unit.now();
-    for link in links {
+    // A site that goes by the hub's name is heard, but the name does not become its own.
+    let hub = unit.actor();
+    for link in links.iter().filter(|link| link.incarnation != hub) {
         enrollment::note_incarnation(unit.db(), site, install, link, now).await?;
     }
     if let Some(parent) = cloned(links) {

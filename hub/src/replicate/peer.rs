@@ -7,8 +7,10 @@ use outpost_model::id::SiteId;
 use outpost_sync::{Effect, Input, Link, Local, Mark, Notice, Now, Remote, Schema, Session, Side};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
-use super::{apply, notice};
+use super::notice;
+use super::storing::{self, Stored};
 use crate::Hub;
 use crate::app::authority;
 use crate::error::HubError;
@@ -31,6 +33,8 @@ pub const WAITING_MAX: usize = 256;
 const IDLE_MS: u64 = 3_600_000;
 /// How often it is noted that a site was heard of, at most.
 const NOTED_EVERY_MS: u64 = 5_000;
+/// Frames of a minute that are kept when they cannot be accepted.
+const FRAMES_KEPT_A_MINUTE: u32 = 20;
 /// The vocabulary this version reads.
 const SCHEMA: Schema = Schema { min: 1, max: 1 };
 
@@ -45,6 +49,18 @@ pub struct Peer {
     publish: Publish,
     ids: Ids,
     noted_at: Option<u64>,
+    storing: Option<Storing>,
+    kept: Kept,
+}
+
+/// What is being stored. It ends with the peer.
+type Storing = AbortOnDropHandle<Result<Stored, HubError>>;
+
+/// How many frames were kept for inspection in the present minute.
+#[derive(Default)]
+struct Kept {
+    since: u64,
+    frames: u32,
 }
 
 impl Peer {
@@ -74,7 +90,8 @@ impl Peer {
         };
         let ids = Ids::new(hub.now());
         let session = Session::new(hub.sync_settings(), local, Remote { keys, progress });
-        Ok(Some(Self { hub, site, session, publish, ids, noted_at: None }))
+        let kept = Kept::default();
+        Ok(Some(Self { hub, site, session, publish, ids, noted_at: None, storing: None, kept }))
     }
 
     /// Runs until it is cancelled, idle, or nobody can reach it any more.
@@ -92,6 +109,13 @@ impl Peer {
             let wake = self.session.wake_at().map_or(60_000, |at| at.saturating_sub(now)).min(60_000);
             let input = tokio::select! {
                 () = cancel.cancelled() => return Ok(()),
+                stored = answer(&mut self.storing) => {
+                    let Stored { input, revoked } = stored?;
+                    if revoked {
+                        self.refresh().await?;
+                    }
+                    input
+                },
                 message = messages.recv() => match message {
                     None => return Ok(()),
                     Some(Message::Input(input)) => input,
@@ -151,7 +175,10 @@ impl Peer {
                         let items = within(self.read(&query, limit).await?, bytes_max);
                         inputs.push_back(Input::Read { query, items });
                     }
-                    Effect::Store(batch) => inputs.push_back(self.store(batch).await?),
+                    Effect::Store(batch) => {
+                        let storing = tokio::spawn(storing::store(self.hub.clone(), batch));
+                        self.storing = Some(AbortOnDropHandle::new(storing));
+                    }
                     Effect::Acknowledged(mark) => inputs.extend(self.acknowledged(mark).await?),
                     Effect::Quarantine { bytes, reason } => self.keep(bytes, reason.to_string()).await?,
                     Effect::Notice(news) => self.notice(news).await?,
@@ -176,33 +203,6 @@ impl Peer {
         item::outgoing(&mut connection, &self.site, incarnation, after, doc, limit).await
     }
 
-    /// A failure here is the hub's: the items come again. Only a fate that is unknown ends the conversation.
-    async fn store(&self, batch: outpost_sync::Batch) -> Result<Input, HubError> {
-        let started = std::time::Instant::now();
-        let items = batch.items.len();
-        let (batch, sscc) = (Arc::new(batch), Arc::new(self.hub.settings.sscc.clone()));
-        match self
-            .hub
-            .writer
-            .run(self.site.clone(), move |unit| {
-                let (batch, sscc) = (batch.clone(), sscc.clone());
-                Box::pin(async move { apply::apply(unit, &batch, &sscc).await })
-            })
-            .await
-        {
-            Ok(refused) => {
-                metrics::histogram!("hub_apply_seconds").record(started.elapsed().as_secs_f64());
-                metrics::counter!("hub_items_applied").increment(items as u64);
-                Ok(Input::Stored { refused })
-            }
-            Err(error @ (HubError::Stopping | HubError::FateUnknown(_))) => Err(error),
-            Err(error) => {
-                tracing::error!(%error, site = %self.site, items, "a batch was not stored");
-                Ok(Input::StoreFailed)
-            }
-        }
-    }
-
     async fn acknowledged(&self, mark: Mark) -> Result<Option<Input>, HubError> {
         let terms = self.hub.authority_terms();
         let site = self.site.clone();
@@ -218,9 +218,19 @@ impl Peer {
         given.map(|given| Ok(Input::Authority(store::to_json(&given)?.into_bytes()))).transpose()
     }
 
-    async fn keep(&self, bytes: Vec<u8>, reason: String) -> Result<(), HubError> {
+    /// Keeps a frame for inspection; of a flood only the first of each minute, since whoever can reach the broker
+    /// can send anything.
+    async fn keep(&mut self, bytes: Vec<u8>, reason: String) -> Result<(), HubError> {
         tracing::warn!(site = %self.site, %reason, bytes = bytes.len(), "a frame was set aside");
         metrics::counter!("hub_frames_quarantined").increment(1);
+        let now = self.now().boot_ms;
+        if now.saturating_sub(self.kept.since) >= 60_000 {
+            self.kept = Kept { since: now, frames: 0 };
+        }
+        self.kept.frames += 1;
+        if self.kept.frames > FRAMES_KEPT_A_MINUTE {
+            return Ok(());
+        }
         let site = self.site.clone();
         let frame = Arc::new((bytes, reason));
         self.hub
@@ -265,4 +275,16 @@ fn within(mut items: Vec<outpost_sync::Outgoing>, bytes_max: usize) -> Vec<outpo
     });
     items.truncate(kept.map_or(items.len(), |last| last + 1));
     items
+}
+
+/// The answer to what is being stored; never, while nothing is.
+async fn answer(storing: &mut Option<Storing>) -> Result<Stored, HubError> {
+    match storing {
+        Some(answer) => {
+            let stored = answer.await;
+            *storing = None;
+            stored.unwrap_or_else(|error| Err(HubError::Invariant(format!("storing crashed: {error}"))))
+        }
+        None => std::future::pending().await,
+    }
 }

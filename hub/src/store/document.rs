@@ -146,6 +146,22 @@ pub async fn put(db: &mut AnyConnection, documents: &[&Row]) -> Result<(), HubEr
     Ok(())
 }
 
+/// Sets a site's document aside, for the first reason that was found.
+pub async fn quarantine(
+    db: &mut AnyConnection,
+    site: &SiteId,
+    doc: &DocumentId,
+    reason: &str,
+) -> Result<(), HubError> {
+    sqlx::query("UPDATE document SET quarantined = COALESCE(quarantined, $3) WHERE doc = $1 AND site = $2")
+        .bind(doc.as_str())
+        .bind(site.as_str())
+        .bind(reason)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
 fn read(row: &sqlx::any::AnyRow) -> Result<Row, HubError> {
     Ok(Row {
         doc: parsed(row, TABLE, "doc")?,

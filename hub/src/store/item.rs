@@ -1,5 +1,7 @@
 //! Items of both streams, and how far each direction has come.
 
+use std::collections::BTreeSet;
+
 use outpost_model::id::SiteId;
 use outpost_sync::{
     Change, ChangeHash, Digest, DocumentId, Incarnation, Incoming, Item, Mark, Outgoing, Position, Progress,
@@ -76,18 +78,19 @@ pub async fn changes(db: &mut AnyConnection, doc: &DocumentId) -> Result<Vec<Cha
     rows.iter().map(|row| change(doc.to_string(), column(row, TABLE, "bytes")?)).collect()
 }
 
-/// Those of the changes that are here already.
+/// Those of the changes that are here already, each within its document.
 pub async fn known(
     db: &mut AnyConnection,
     hashes: &[ChangeHash],
-) -> Result<std::collections::BTreeSet<ChangeHash>, HubError> {
+) -> Result<BTreeSet<(DocumentId, ChangeHash)>, HubError> {
     let keys: Vec<Vec<u8>> = hashes.iter().map(|hash| hash.0.to_vec()).collect();
-    let rows = many::select(db, "SELECT hash FROM item WHERE hash IN", "", None, &keys).await?;
+    let rows = many::select(db, "SELECT doc, hash FROM item WHERE hash IN", "", None, &keys).await?;
     rows.iter()
         .map(|row| {
             let hash: Vec<u8> = column(row, TABLE, "hash")?;
-            ChangeHash::from_slice(&hash)
-                .ok_or_else(|| HubError::corrupt(TABLE, "hash", "not its number of bytes"))
+            let hash = ChangeHash::from_slice(&hash)
+                .ok_or_else(|| HubError::corrupt(TABLE, "hash", "not its number of bytes"))?;
+            Ok((super::parsed(row, TABLE, "doc")?, hash))
         })
         .collect()
 }

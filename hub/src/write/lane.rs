@@ -1,5 +1,8 @@
 //! One lane of the commit queue.
 
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
 use outpost_daemon::Clock;
 use outpost_model::time::UtcMillis;
 use outpost_sync::Incarnation;
@@ -27,6 +30,13 @@ pub struct Lane {
     queue: mpsc::Receiver<Box<dyn Job>>,
     clock: Clock,
     ids: Ids,
+}
+
+/// Runs a use case. One that panics has failed like any other: the lane and the others go on, its transaction does
+/// not.
+async fn attempt(job: &mut Box<dyn Job>, unit: &mut Unit) -> Result<(), HubError> {
+    let outcome = AssertUnwindSafe(job.attempt(unit)).catch_unwind().await;
+    outcome.unwrap_or_else(|_| Err(HubError::Invariant("a use case panicked".to_owned())))
 }
 
 impl Lane {
@@ -99,7 +109,7 @@ impl Lane {
     async fn together(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), HubError> {
         let mut unit = self.unit().await?;
         for job in jobs {
-            job.attempt(&mut unit).await?;
+            attempt(job, &mut unit).await?;
         }
         self.close(unit).await
     }
@@ -120,7 +130,7 @@ impl Lane {
 
     async fn once(&mut self, job: &mut Box<dyn Job>) -> Result<(), HubError> {
         let mut unit = self.unit().await?;
-        job.attempt(&mut unit).await?;
+        attempt(job, &mut unit).await?;
         self.close(unit).await
     }
 
