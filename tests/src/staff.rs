@@ -226,13 +226,12 @@ impl Staff {
             && !done.swap(true, Ordering::Relaxed)
         {
             let short = json!({ "case": case, "do": "short", "line": line["line"], "qty": 1,
-                "reason": "not_found", "location": line["location"] });
+                "reason": "not_found", "location": line["locations"][0]["location"] });
             return self.act(short).await;
         }
         let tote = format!("TOTE-{}", &case[case.len() - 8..]);
-        let barcode =
-            line["barcodes"].as_array().and_then(|codes| codes.first()).cloned().unwrap_or(Value::Null);
-        let location = match &line["location"] {
+        let barcode = &line["barcodes"][0]["code"];
+        let location = match &line["locations"][0]["location"] {
             Value::String(location) => location.clone(),
             _ => "FLOOR".to_owned(),
         };
@@ -244,11 +243,12 @@ impl Staff {
 
     async fn label(&self, case: &str) -> Result<bool> {
         let view = self.fulfillment(case).await?;
-        let Some(containers) = view["containers"].as_object() else { return Ok(false) };
+        let Some(containers) = view["fulfillment"]["containers"].as_object() else { return Ok(false) };
         for (id, container) in containers {
             let labels = container["labels"].as_array().cloned().unwrap_or_default();
             if container["packed"] == true && container["gone"] != true {
-                let kind = if view["service"] == "ship" { "carrier" } else { "handling" };
+                let kind =
+                    if view["fulfillment"]["header"]["service"] == "ship" { "carrier" } else { "handling" };
                 if labels.iter().all(|label| label["kind"] != kind) {
                     return self
                         .act(json!({ "case": case, "do": "label", "container": id, "label": kind }))
@@ -261,7 +261,7 @@ impl Staff {
 
     async fn stage(&self, case: &str) -> Result<bool> {
         let view = self.fulfillment(case).await?;
-        let Some(containers) = view["containers"].as_object() else { return Ok(false) };
+        let Some(containers) = view["fulfillment"]["containers"].as_object() else { return Ok(false) };
         let waiting = containers.iter().find(|(_, container)| {
             container["staged_at"].is_null()
                 && container["gone"] != true
@@ -297,7 +297,7 @@ impl Staff {
     async fn put_back(&self, task: &Value) -> Result<bool> {
         let case = text(task, "case");
         let view = self.fulfillment(&case).await?;
-        let Some(content) = view["to_put_back"].as_array().and_then(|all| all.first()) else {
+        let Some(content) = view["fulfillment"]["to_put_back"].as_array().and_then(|all| all.first()) else {
             return Ok(false);
         };
         let put_back = json!({ "case": case, "do": "put_back", "line": content["line"], "qty": content["qty"],
@@ -388,7 +388,7 @@ fn needs(task: &Value, act: &str) -> bool {
 }
 
 fn open(line: &Value) -> u64 {
-    line["quantities"]["open"].as_u64().or(line["open"].as_u64()).unwrap_or(0)
+    line["quantities"]["open"].as_u64().unwrap_or(0)
 }
 
 fn text(value: &Value, key: &str) -> String {

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use super::broker::Broker;
+use super::checks::stock;
 use super::goods::{Goods, Placed, Want};
 use super::settings;
 use super::story::until;
@@ -245,9 +246,10 @@ impl Chain {
                 for task in site.staff.tasks().await? {
                     let case = task["case"].as_str().unwrap_or_default();
                     let view = site.api.get(&format!("/v1/fulfillments/{case}")).await?;
-                    let labels = view["bought"].as_array().is_some_and(|bought| !bought.is_empty());
+                    let labels =
+                        view["fulfillment"]["bought"].as_array().is_some_and(|bought| !bought.is_empty());
                     let code = site.staff.knows_code(case);
-                    if view["permission"]["hand_over"] == "granted"
+                    if view["permission"]["allowed"] == true
                         && (labels || task["service"] != "ship")
                         && (code || task["service"] != "pickup")
                     {
@@ -305,8 +307,8 @@ impl Chain {
         let common: BTreeSet<&str> = self.goods.common().iter().map(String::as_str).collect();
         until("the sites to grant their stock", || async {
             for site in &self.sites {
-                let stock = self.hub_api.get(&format!("/v1/sites/{}/stock", site.id)).await?;
-                let granted = stock["stock"].as_array().into_iter().flatten().filter(|row| {
+                let rows = stock(&self.hub_api, &format!("/v1/sites/{}/stock", site.id)).await?;
+                let granted = rows.iter().filter(|row| {
                     row["granted"].as_i64().unwrap_or(0) > 0
                         && common.contains(row["sku"].as_str().unwrap_or(""))
                 });
@@ -324,7 +326,7 @@ impl Chain {
         until("both sides to have everything", || async {
             for site in &self.sites {
                 let sync = site.api.get("/v1/sync").await?;
-                if sync["line"] != "up" || sync["unacknowledged"].as_u64() != Some(0) {
+                if sync["line"]["up"] != true || sync["unacknowledged"].as_u64() != Some(0) {
                     return Ok(false);
                 }
                 let there = self.hub_api.get(&format!("/v1/sites/{}", site.id)).await?;

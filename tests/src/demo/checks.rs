@@ -164,8 +164,8 @@ async fn stock_is_conserved(
             }
         }
     }
-    let at_site = on_hand(&site.api.get("/v1/stock").await?);
-    let at_hub = on_hand(&evidence.hub.get(&format!("/v1/sites/{}/stock", site.site)).await?);
+    let at_site = on_hand(&stock(&site.api, "/v1/stock").await?);
+    let at_hub = on_hand(&stock(&evidence.hub, &format!("/v1/sites/{}/stock", site.site)).await?);
     for (sku, units) in &expected {
         for (whose, book) in [("site", &at_site), ("hub", &at_hub)] {
             let found = book.get(sku).copied().unwrap_or(0);
@@ -178,20 +178,36 @@ async fn stock_is_conserved(
     Ok(())
 }
 
-fn on_hand(stock: &Value) -> BTreeMap<String, i64> {
-    let rows = stock["stock"].as_array().into_iter().flatten();
-    rows.map(|row| (row["sku"].as_str().unwrap_or_default().to_owned(), row["on_hand"].as_i64().unwrap_or(0)))
+/// All rows of a stock listing, page by page in the order of SKUs.
+pub async fn stock(api: &Api, path: &str) -> Result<Vec<Value>> {
+    let mut rows: Vec<Value> = Vec::new();
+    loop {
+        let after = rows.last().and_then(|row| row["sku"].as_str());
+        let page = match after {
+            Some(sku) => api.get(&format!("{path}?limit=1000&after={sku}")).await?,
+            None => api.get(&format!("{path}?limit=1000")).await?,
+        };
+        match page["stock"].as_array() {
+            Some(page) if !page.is_empty() => rows.extend(page.iter().cloned()),
+            _ => return Ok(rows),
+        }
+    }
+}
+
+fn on_hand(rows: &[Value]) -> BTreeMap<String, i64> {
+    rows.iter()
+        .map(|row| (row["sku"].as_str().unwrap_or_default().to_owned(), row["on_hand"].as_i64().unwrap_or(0)))
         .collect()
 }
 
 /// I5: the hub never promised more than the site granted, by either's book.
 async fn rights_hold(evidence: &Evidence, site: &SiteEvidence, findings: &mut Findings) -> Result<()> {
     let mut promised_at_hub = BTreeMap::new();
-    for (whose, stock) in [
-        ("hub", evidence.hub.get(&format!("/v1/sites/{}/stock", site.site)).await?),
-        ("site", site.api.get("/v1/stock").await?),
+    for (whose, rows) in [
+        ("hub", stock(&evidence.hub, &format!("/v1/sites/{}/stock", site.site)).await?),
+        ("site", stock(&site.api, "/v1/stock").await?),
     ] {
-        for row in stock["stock"].as_array().into_iter().flatten() {
+        for row in &rows {
             let number = |key: &str| row[key].as_i64().unwrap_or(0);
             let (granted, promised, returned) = (number("granted"), number("promised"), number("returned"));
             let sku = row["sku"].as_str().unwrap_or_default();

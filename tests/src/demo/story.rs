@@ -176,11 +176,11 @@ async fn line_is_cut(chain: &Arc<Chain>, narrator: &Narrator, told: &mut Told) -
     chain.wait_until_quiet().await
 }
 
-async fn waiting_labels(site: &Site) -> Result<u64> {
+async fn waiting_labels(site: &Site) -> Result<usize> {
     let devices = site.api.get("/v1/devices").await?;
-    let printers =
-        devices["printers"].as_array().or_else(|| devices["devices"].as_array()).cloned().unwrap_or_default();
-    Ok(printers.iter().map(|printer| printer["queued"].as_u64().unwrap_or(0)).sum())
+    Ok(devices["live"]
+        .as_array()
+        .map_or(0, |jobs| jobs.iter().filter(|job| job["state"] == "queued").count()))
 }
 
 /// The intents of an order's cases and their answers, in words.

@@ -42,11 +42,10 @@ pub async fn prepare(chain: &Arc<Chain>, count: u32) -> Result<VecDeque<Pick>> {
         let case = task["case"].as_str().context("a task has a case")?;
         let view = store.api.get(&format!("/v1/fulfillments/{case}")).await?;
         for line in view["lines"].as_array().into_iter().flatten() {
-            let barcode =
-                line["barcodes"].as_array().and_then(|codes| codes.first()).cloned().unwrap_or_default();
+            let (barcode, location) = (&line["barcodes"][0]["code"], &line["locations"][0]["location"]);
             for _ in 0..UNITS {
                 picks.push_back(json!({ "case": case, "do": "pick", "line": line["line"], "qty": 1,
-                    "barcode": barcode, "location": line["location"], "container": format!("T-{}", &case[24..]) }));
+                    "barcode": barcode, "location": location, "container": format!("T-{}", &case[24..]) }));
             }
         }
     }
