@@ -31,7 +31,17 @@ enum What {
     },
 }
 
-fn main() -> Result<ExitCode> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("outpost-lab: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<ExitCode> {
     // An alias such as `cargo demo -- --once` hands its `--` on; `cargo demo --once` means the same.
     let mut arguments: Vec<OsString> = std::env::args_os().collect();
     if arguments.get(2).is_some_and(|argument| argument == "--") {

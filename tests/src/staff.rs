@@ -190,7 +190,7 @@ impl Staff {
         }
         let case = text(task, "case");
         if needs(task, "pack") {
-            let container = format!("{}-1", &case[case.len() - 12..]);
+            let container = format!("{}-p1", case.replace('-', ""));
             let pack = json!({ "case": case, "do": "pack", "container": container, "weight_g": 900,
                 "dimensions": { "length_mm": 300, "width_mm": 200, "height_mm": 120 } });
             return self.act(pack).await;

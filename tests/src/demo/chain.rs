@@ -229,13 +229,23 @@ impl Chain {
         for entry in self.sites.iter().filter(|entry| site.is_none_or(|id| entry.id == id)) {
             open += entry.staff.tasks().await?.len();
         }
-        if site.is_none()
-            && let Ok(stats) = self.hub_api.get("/v1/stats").await
-        {
-            open += usize::try_from(stats["orders_waiting_for_routing"].as_u64().unwrap_or(0))?;
-            open += usize::try_from(stats["events_unacknowledged"].as_u64().unwrap_or(0))?;
+        if site.is_none() {
+            open += self.under_way().await;
         }
         Ok(open)
+    }
+
+    /// Orders that no site has yet and items on their way to a site, as far as the hub can be asked.
+    async fn under_way(&self) -> usize {
+        let number = |value: &Value| value.as_u64().and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
+        let (Ok(stats), Ok(sites)) =
+            (self.hub_api.get("/v1/stats").await, self.hub_api.get("/v1/sites").await)
+        else {
+            return 0;
+        };
+        let waiting = number(&stats["orders"]["captured"]) + number(&stats["orders"]["approved"]);
+        let sites = sites["sites"].as_array().into_iter().flatten();
+        waiting + sites.map(|site| number(&site["unacknowledged"])).sum::<usize>()
     }
 
     /// Waits until `count` cases lie at the sites and can be worked to the end without the hub.
@@ -321,12 +331,16 @@ impl Chain {
         .await
     }
 
-    /// Waits until nothing is under way in either direction.
+    /// Waits until nothing is under way in either direction and every label has come out.
     pub async fn wait_until_quiet(&self) -> Result<()> {
-        until("both sides to have everything", || async {
+        until("both sides to have everything and the printers to be done", || async {
             for site in &self.sites {
                 let sync = site.api.get("/v1/sync").await?;
                 if sync["line"]["up"] != true || sync["unacknowledged"].as_u64() != Some(0) {
+                    return Ok(false);
+                }
+                let devices = site.api.get("/v1/devices").await?;
+                if devices["live"].as_array().is_none_or(|jobs| !jobs.is_empty()) {
                     return Ok(false);
                 }
                 let there = self.hub_api.get(&format!("/v1/sites/{}", site.id)).await?;

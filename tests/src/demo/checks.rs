@@ -40,6 +40,8 @@ pub struct Findings {
     pub broken: Vec<String>,
     /// What was looked at, for the account.
     pub looked_at: Vec<String>,
+    /// Cases of which something left a site.
+    pub handed_over: u64,
 }
 
 impl Findings {
@@ -61,6 +63,7 @@ pub async fn check(evidence: &Evidence) -> Result<Findings> {
         details.push(evidence.hub.get(&format!("/v1/orders/{id}")).await?);
     }
     let events = events_of(&details);
+    findings.handed_over = details.iter().flat_map(cases).filter(|case| something_left(case)).count() as u64;
     for site in &evidence.sites {
         answered_is_there(site, &events, &mut findings);
         stock_is_conserved(evidence, site, &details, &mut findings).await?;
@@ -102,12 +105,20 @@ fn orders_are_there_once(evidence: &Evidence, orders: &[Value], findings: &mut F
 /// Event ids in the hub's timelines, with how often each stands there.
 fn events_of(details: &[Value]) -> BTreeMap<String, u32> {
     let mut events = BTreeMap::new();
-    for case in details.iter().flat_map(cases) {
-        for event in case["timeline"].as_array().into_iter().flatten() {
-            *events.entry(event["id"].as_str().unwrap_or_default().to_owned()).or_default() += 1;
-        }
+    for event in details.iter().flat_map(timeline).filter_map(|entry| entry["event"].as_str()) {
+        *events.entry(event.to_owned()).or_default() += 1;
     }
     events
+}
+
+fn something_left(case: &Value) -> bool {
+    let lines = case["fulfillment"]["lines"].as_object();
+    lines.is_some_and(|lines| lines.values().any(|line| line["handed_over"].as_u64().unwrap_or(0) > 0))
+}
+
+/// The events of all cases of an order.
+pub fn timeline(order: &Value) -> impl Iterator<Item = &Value> {
+    order["timeline"].as_array().into_iter().flatten()
 }
 
 fn cases(order: &Value) -> impl Iterator<Item = &Value> {
@@ -154,14 +165,11 @@ async fn stock_is_conserved(
     for (sku, qty) in &site.diary.sold {
         *expected.entry(sku.clone()).or_default() -= i64::try_from(*qty)?;
     }
-    for case in details.iter().flat_map(cases).filter(|case| case["site"] == site.site.as_str()) {
-        for event in
-            case["timeline"].as_array().into_iter().flatten().filter(|event| event["kind"] == "handed_over")
-        {
-            for item in event["data"]["items"].as_array().into_iter().flatten() {
-                let sku = item["sku"].as_str().unwrap_or_default().to_owned();
-                *expected.entry(sku).or_default() -= item["qty"].as_i64().unwrap_or(0);
-            }
+    let handovers = details.iter().flat_map(timeline).filter(|event| event["kind"] == "handed_over");
+    for event in handovers.filter(|event| event["site"] == site.site.as_str()) {
+        for item in event["data"]["items"].as_array().into_iter().flatten() {
+            let sku = item["sku"].as_str().unwrap_or_default().to_owned();
+            *expected.entry(sku).or_default() -= item["qty"].as_i64().unwrap_or(0);
         }
     }
     let at_site = on_hand(&stock(&site.api, "/v1/stock").await?);
@@ -187,10 +195,11 @@ pub async fn stock(api: &Api, path: &str) -> Result<Vec<Value>> {
             Some(sku) => api.get(&format!("{path}?limit=1000&after={sku}")).await?,
             None => api.get(&format!("{path}?limit=1000")).await?,
         };
-        match page["stock"].as_array() {
-            Some(page) if !page.is_empty() => rows.extend(page.iter().cloned()),
-            _ => return Ok(rows),
+        let page = page["stock"].as_array().map(Vec::as_slice).unwrap_or_default();
+        if page.is_empty() || (after.is_some() && page[0]["sku"].as_str() <= after) {
+            return Ok(rows);
         }
+        rows.extend_from_slice(page);
     }
 }
 
@@ -291,13 +300,16 @@ fn quantities_sum(details: &[Value], findings: &mut Findings) {
                 .map(|part| parts[part].as_u64().unwrap_or(0))
                 .sum();
             findings.require("I8", sum == *qty, || {
-                format!("case {} line {line}: parts sum to {sum}, asked were {qty}: {parts}", case["case"])
+                format!(
+                    "case {} line {line}: parts sum to {sum}, asked were {qty}: {parts}",
+                    state["header"]["case"]
+                )
             });
         }
         for (intent, state) in state["intents"].as_object().into_iter().flatten() {
             intents += 1;
             findings.require("I8", state["answer"] != "pending", || {
-                format!("case {}: intent {intent} has no answer", case["case"])
+                format!("case {}: intent {intent} has no answer", state["header"]["case"])
             });
         }
     }

@@ -31,7 +31,7 @@ saturday = ["00:00-24:00"]
 sunday = ["00:00-24:00"]
 
 [calendars.standard.collections.default]
-cutoff = "23:59"
+cutoffs = ["23:59"]
 days = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 "#;
 
