@@ -27,6 +27,7 @@ function draw() {
   const byCode = new FormData(form).get("proof") === "code";
   const declinesAll = given.length === 0 && new FormData(form).get("rest") !== "keep";
   document.getElementById("rest").hidden = left.length === 0;
+  document.getElementById("why").hidden = left.length === 0 || new FormData(form).get("rest") === "keep";
   document.getElementById("code-field").hidden = !byCode;
   form.elements.code.required = byCode && units > 0;
   const button = document.getElementById("give");
@@ -56,10 +57,9 @@ async function submit(event) {
     if (!done) return refresh();
     soundComplete();
   }
-  const rest = fields.get("rest");
-  if (left.length > 0 && rest !== "keep") {
+  if (left.length > 0 && fields.get("rest") === "declined") {
     for (const { line, qty } of left) {
-      await act(button, { case: caseId, do: "decline", line, qty, reason: rest });
+      await act(button, { case: caseId, do: "decline", line, qty, reason: fields.get("why") });
     }
   }
   location.reload(); // the form is about quantities that have changed

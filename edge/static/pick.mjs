@@ -3,7 +3,7 @@ import "./shell.mjs";
 import { give, outbox, showError } from "./act.mjs";
 import { catchScans } from "./catcher.mjs";
 import { soundComplete, soundRight, soundWrong } from "./feedback.mjs";
-import { currentLine, progress, readScan, tail, undoOf, withWaiting } from "./picking.mjs";
+import { currentLine, progress, readScan, shortName, tail, undoOf, withWaiting } from "./picking.mjs";
 import { classify } from "./scan.mjs";
 import { say } from "./words.mjs";
 
@@ -127,7 +127,7 @@ function within(text, most) {
 function changeContainer(event) {
   container = String(new FormData(event.target).get("container")).trim() || container;
   sessionStorage.setItem(CONTAINER_KEY + task.case, container);
-  $("container-shown").textContent = container;
+  draw();
 }
 
 function choose(event) {
@@ -145,7 +145,7 @@ function draw() {
   const line = currentLine(shown, chosen);
   $("count").textContent = say("js.x_of_y", all.done, all.all);
   $("bar").style.width = `${all.all === 0 ? 100 : Math.round((100 * all.done) / all.all)}%`;
-  $("container-shown").textContent = container;
+  $("container-shown").textContent = shortName(container);
   $("current").hidden = !line;
   $("complete").hidden = Boolean(line);
   $("dock").hidden = !line;
@@ -171,7 +171,10 @@ function drawLine(line) {
   const codes = line.barcodes.map((barcode) =>
     barcode.qty > 1 ? `…${tail(barcode.code)} (×${barcode.qty})` : `…${tail(barcode.code)}`,
   );
-  $("expected").textContent = codes.length > 0 ? codes.join("  ") : say("js.no_barcode");
+  const shown = codes.length > 0 ? codes : [say("js.no_barcode")];
+  $("expected").replaceChildren(
+    ...shown.map((code) => Object.assign(document.createElement("span"), { textContent: code })),
+  );
   $("line-count").textContent = say("js.x_of_y", line.picked, line.picked + line.open);
   for (const element of document.querySelectorAll("[data-current-title]")) element.textContent = line.title;
   for (const input of document.querySelectorAll("[data-max-open]")) input.max = line.open;

@@ -62,6 +62,11 @@ export function tail(code, digits = 5) {
   return code.length > digits ? code.slice(-digits) : code;
 }
 
+/** A container's name as people say it: those named after their case carry 32 digits that nobody reads. */
+export function shortName(container) {
+  return container.replace(/^[0-9a-f]{28}([0-9a-f]{4}-[bp]\d+)$/, "…$1");
+}
+
 /** The command that undoes a pick. */
 export function undoOf(pick) {
   const { line, qty, container, location } = pick;

@@ -109,6 +109,7 @@ pub async fn create(State(state): State<AppState>, Json(wanted): Json<Wanted>) -
 pub async fn decide(
     State(state): State<AppState>,
     Path((id, decision)): Path<(i64, Decision)>,
+    Json(asking): Json<Asking>,
 ) -> Result<Json<PrintJob>, ApiError> {
     let job = find(&state, PrintJobId(id)).await?;
     let (input, expires_at) = match decision {
@@ -120,7 +121,15 @@ pub async fn decide(
         refuse_while_held(&state, &job)?;
     }
     let change = PrintChange::Step { job: job.id, input, odometer: None, not_before: None, expires_at };
-    Ok(Json(done(state.desk.ask(change).await?)?))
+    let job = done(state.desk.ask(change).await?)?;
+    tracing::info!(job = id, ?decision, by = %asking.by(), state = %job.state, "a person decided about a label");
+    Ok(Json(job))
+}
+
+impl Asking {
+    fn by(&self) -> By {
+        By::person(&self.staff, &self.device)
+    }
 }
 
 async fn copy(
@@ -135,7 +144,7 @@ async fn copy(
         job: job.id,
         reason,
         request: asking.request.map(|id| id.to_string()),
-        asked_by: By::person(&asking.staff, &asking.device).to_string(),
+        asked_by: asking.by().to_string(),
         expires_at: expiry(state, &job.printer),
     })
 }
@@ -173,7 +182,7 @@ async fn label(
         bytes,
         labels,
         request: asking.request.map(|id| id.to_string()),
-        asked_by: By::person(&asking.staff, &asking.device).to_string(),
+        asked_by: asking.by().to_string(),
         expires_at: expiry(state, printer),
     })))
 }

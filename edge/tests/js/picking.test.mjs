@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fieldsFrom, isIrrevocable, splitHandover } from "../../static/command.mjs";
-import { currentLine, progress, readScan, tail, undoOf, withWaiting } from "../../static/picking.mjs";
+import { currentLine, progress, readScan, shortName, tail, undoOf, withWaiting } from "../../static/picking.mjs";
 import { classify } from "../../static/scan.mjs";
 
 const EACH = "4006381333931";
@@ -64,6 +64,8 @@ test("an undo takes back just what was picked", () => {
   assert.deepEqual(undoOf(pick), { case: "c1", do: "unpick", line: 1, qty: 6, container: "t", location: "A-1" });
   assert.equal(tail(EACH), "33931");
   assert.equal(tail("12"), "12");
+  assert.equal(shortName("0190b3a4c5d67e8f9a0b1c2d3e4f5061-p1"), "…5061-p1");
+  assert.equal(shortName("tote-7"), "tote-7");
 });
 
 test("forms become commands: empty fields left out, numbers as numbers, lists and inner objects", () => {

@@ -11,7 +11,7 @@ use outpost_model::fulfillment::Fulfillment;
 use outpost_model::id::LineNo;
 use rusqlite::Connection;
 
-use super::parts::{IntentView, Products, intents, why_not};
+use super::parts::{IntentView, Products, intents, short_name, why_not};
 use super::person::Person;
 use super::shell::{Choice, Frame, Shell, Tab};
 use super::{PageError, read_case, show};
@@ -104,7 +104,7 @@ fn places(case: &Fulfillment) -> Vec<PlaceView> {
     case.waiting_containers()
         .filter_map(|(id, container)| {
             let place = container.staged_at.as_ref()?;
-            Some(PlaceView { place: place.to_string(), container: id.to_string() })
+            Some(PlaceView { place: place.to_string(), container: short_name(id) })
         })
         .collect()
 }

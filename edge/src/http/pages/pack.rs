@@ -12,7 +12,7 @@ use outpost_model::milestone::Need;
 use rusqlite::Connection;
 
 use super::job_view::JobView;
-use super::parts::{Products, why_not};
+use super::parts::{Products, short_name, why_not};
 use super::person::Person;
 use super::shell::{Frame, Shell, Tab};
 use super::{PageError, read_case, show};
@@ -60,6 +60,7 @@ struct Loose {
 
 struct ContainerView {
     id: String,
+    name: String,
     state: String,
     tone: &'static str,
     packed: bool,
@@ -134,7 +135,7 @@ fn loose(case: &Fulfillment, products: &Products) -> Vec<Loose> {
         .map(|item| Loose {
             qty: item.qty.get(),
             title: products.title(&item.sku),
-            from: item.from.to_string(),
+            from: short_name(&item.from),
         })
         .collect()
 }
@@ -169,6 +170,7 @@ fn view(
     let bought = case.bought.iter().any(|label| label.container == *id && !label.voided);
     ContainerView {
         id: id.to_string(),
+        name: short_name(id),
         state: frame.t.s(state).to_owned(),
         tone,
         packed: container.packed,
@@ -180,7 +182,7 @@ fn view(
             .map(|item| Loose {
                 qty: item.qty.get(),
                 title: products.title(&item.sku),
-                from: item.from.to_string(),
+                from: short_name(&item.from),
             })
             .collect(),
         weight: container.weight_g.map_or_else(String::new, weight),

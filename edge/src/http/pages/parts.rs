@@ -6,7 +6,7 @@ use outpost_model::authority::NoAuthority;
 use outpost_model::command::Held;
 use outpost_model::fulfillment::{Fulfillment, Milestone};
 use outpost_model::header::Service;
-use outpost_model::id::{LocationId, Sku};
+use outpost_model::id::{ContainerId, LocationId, Sku};
 use outpost_model::milestone::Need;
 use outpost_model::stock::{Place, StockStatus};
 use rusqlite::Connection;
@@ -55,6 +55,15 @@ pub fn shelf(conn: &Connection, sku: &Sku) -> StoreResult<Option<LocationId>> {
         _ => None,
     });
     Ok(found)
+}
+
+/// A container's name as people say it: those named after their case carry 32 digits that nobody reads.
+pub fn short_name(container: &ContainerId) -> String {
+    let text = container.as_str();
+    match text.split_once('-') {
+        Some((case, part)) if case.len() == 32 => format!("…{}-{part}", &case[28..]),
+        _ => text.to_owned(),
+    }
 }
 
 /// Why an irrevocable act may not be done now; empty when it may.

@@ -7,7 +7,7 @@ use outpost_daemon::extract::Path;
 use outpost_model::fact::Content;
 use rusqlite::Connection;
 
-use super::parts::{Products, shelf};
+use super::parts::{Products, shelf, short_name};
 use super::person::Person;
 use super::shell::{Frame, Shell, Tab};
 use super::{PageError, read_case, show};
@@ -31,6 +31,7 @@ struct Item {
     title: String,
     qty: u32,
     container: String,
+    from: String,
     location: String,
     barcodes: String,
 }
@@ -63,6 +64,7 @@ fn build(conn: &Connection, frame: &Frame, row: &CaseRow) -> StoreResult<PutBack
             line: unit.line.0,
             title: products.title(&unit.sku),
             qty: unit.qty.get(),
+            from: short_name(&unit.from),
             container: unit.from.to_string(),
             location: shelf(conn, &unit.sku)?.map_or_else(String::new, |location| location.to_string()),
             barcodes: codes.join(" "),
