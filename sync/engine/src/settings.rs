@@ -39,8 +39,6 @@ pub struct Settings {
     pub waiting_items_max: usize,
     /// The most bytes that wait in memory for their turn.
     pub waiting_bytes_max: usize,
-    /// How many documents a conversation remembers, so that frames may refer to changes sent before.
-    pub remembered_documents_max: usize,
     /// The most incarnations named in a greeting.
     pub links_max: usize,
     /// How hard frames are compressed: 1 to 19.
@@ -68,7 +66,6 @@ impl Default for Settings {
             store_bytes_max: 2 << 20,
             waiting_items_max: 4_000,
             waiting_bytes_max: 4 << 20,
-            remembered_documents_max: 2_048,
             links_max: 64,
             compression_level: 17,
         }
@@ -98,7 +95,7 @@ impl Settings {
         let day = 86_400_000;
         let frame = Self::FRAME_BYTES_LIMIT as u64;
         let store = self.store_bytes_max as u64;
-        let rows: [(&'static str, u64, u64, u64); 21] = [
+        let rows: [(&'static str, u64, u64, u64); 20] = [
             ("hello_every_ms", self.hello_every_ms, 100, day),
             ("hello_retry_ms", self.hello_retry_ms, 10, self.hello_every_ms),
             ("silent_after_ms", self.silent_after_ms, self.hello_every_ms, day),
@@ -117,7 +114,6 @@ impl Settings {
             ("store_bytes_max", store, 1, 256 << 20),
             ("waiting_items_max", self.waiting_items_max as u64, self.frame_items_max as u64, 100_000),
             ("waiting_bytes_max", self.waiting_bytes_max as u64, self.inflated_bytes_max as u64, 256 << 20),
-            ("remembered_documents_max", self.remembered_documents_max as u64, 0, 65_536),
             ("links_max", self.links_max as u64, 2, 64),
             ("compression_level", u64::try_from(self.compression_level).unwrap_or(0), 1, 19),
         ];

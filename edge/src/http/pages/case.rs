@@ -89,7 +89,10 @@ fn build(conn: &Connection, frame: &Frame, row: &CaseRow) -> StoreResult<CasePag
         exceptions: raised
             .into_iter()
             .filter(|exception| exception.resolved_at.is_none())
-            .map(|exception| ExceptionView { title: exception.code.replace('_', " "), text: exception.sentence })
+            .map(|exception| ExceptionView {
+                title: exception.code.replace('_', " "),
+                text: exception.sentence,
+            })
             .collect(),
         facts: facts(frame, row),
         ways: ways(frame, row),

@@ -133,4 +133,3 @@ async fn read_case<T: Send + 'static>(
         .await?;
     found.ok_or_else(PageError::no_case)
 }
-#[cfg(test)]

@@ -4,6 +4,10 @@ pub(crate) mod body;
 pub(crate) mod columns;
 mod ids;
 pub(crate) mod memory;
+#[cfg(test)]
+mod page;
+#[cfg(test)]
+mod round_trip;
 
 use outpost_model::id::SiteId;
 

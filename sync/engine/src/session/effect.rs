@@ -172,7 +172,8 @@ pub enum Effect {
     /// Apply these items and the progress they make in one transaction, then answer with [`Input::Stored`] or
     /// [`Input::StoreFailed`]. There is one unanswered `Store` at a time.
     Store(Batch),
-    /// The peer has everything through this mark for good: it may be forgotten here.
+    /// The peer has everything through this mark for good: it may be forgotten here. Within a session the marks of
+    /// one incarnation only grow; after a restart an old frame may bring an older one, which changes nothing.
     Acknowledged(Mark),
     /// Keep this frame for inspection: it is not the peer's or cannot be understood. It changed nothing.
     Quarantine {

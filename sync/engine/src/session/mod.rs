@@ -19,6 +19,8 @@ use crate::frame::body::{Acknowledgement, Batch as BatchBody, Body, Head, Refuse
 use crate::frame::open;
 use crate::identity::PeerKeys;
 use crate::settings::Settings;
+#[cfg(test)]
+pub(crate) use receiving::check as frame_check;
 use receiving::{Receiving, Taken};
 use sending::Sending;
 use wire::{Turn, Wire};

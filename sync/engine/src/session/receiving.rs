@@ -21,7 +21,7 @@ pub(super) struct Receiving {
     progress: BTreeMap<Incarnation, Progress>,
     waiting: BTreeMap<(Incarnation, u64), Waiting>,
     waiting_bytes: usize,
-    storing: Vec<(Position, Digest)>,
+    storing: BTreeMap<Position, Digest>,
     touched: BTreeSet<Incarnation>,
     refused: Vec<Refusal>,
     memory: BTreeMap<Incarnation, Memory>,
@@ -51,7 +51,7 @@ impl Receiving {
             progress: progress.into_iter().map(|progress| (progress.incarnation(), progress)).collect(),
             waiting: BTreeMap::new(),
             waiting_bytes: 0,
-            storing: Vec::new(),
+            storing: BTreeMap::new(),
             touched: BTreeSet::new(),
             refused: Vec::new(),
             memory: BTreeMap::new(),
@@ -133,7 +133,7 @@ impl Receiving {
 
     fn has(&self, position: Position) -> bool {
         self.is_stored(position)
-            || self.storing.iter().any(|(storing, _)| *storing == position)
+            || self.storing.contains_key(&position)
             || self.waiting.contains_key(&(position.incarnation, position.n))
     }
 
@@ -309,7 +309,7 @@ pub(super) const CODEC_PLAIN: u8 = 0;
 pub(super) const CODEC_ZSTD: u8 = 1;
 
 /// The first half of BLAKE3 over the digests of a frame's items.
-pub(super) fn check(digests: &[Digest]) -> [u8; 16] {
+pub(crate) fn check(digests: &[Digest]) -> [u8; 16] {
     let mut hasher = blake3::Hasher::new();
     digests.iter().for_each(|digest| {
         hasher.update(&digest.0);

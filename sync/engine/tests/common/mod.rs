@@ -31,6 +31,8 @@ pub struct World {
     pub packet_max: usize,
     pub frames_sent: usize,
     pub bytes_sent: usize,
+    /// All frames sent, for replaying them.
+    pub tape: Vec<(Side, Vec<u8>)>,
     /// The kinds of the frames sent, as their second byte says it.
     pub kinds: Vec<u8>,
     rng: StdRng,
@@ -68,6 +70,7 @@ impl World {
             frames_sent,
             bytes_sent,
             kinds: Vec::new(),
+            tape: Vec::new(),
             rng,
             pipe,
             counter: 0,
@@ -107,6 +110,7 @@ impl World {
         }
         self.frames_sent += 1;
         self.kinds.push(frame[1]);
+        self.tape.push((from, frame.clone()));
         self.bytes_sent += frame.len();
         if frame.len() > self.packet_max {
             return self.give(from, Input::TooLarge);

@@ -35,6 +35,7 @@ pub struct Replica {
     changes: Vec<Change>,
     // And what is in memory only.
     docs: BTreeMap<DocumentId, Document>,
+    told: BTreeMap<Incarnation, u64>,
     counter: u64,
 }
 
@@ -69,10 +70,18 @@ impl Replica {
             applied: Vec::new(),
             changes: Vec::new(),
             docs: BTreeMap::new(),
+            told: BTreeMap::new(),
             counter: 0,
         };
         replica.open_session();
         replica
+    }
+
+    /// Starts the process again without minting an incarnation.
+    pub fn reopen(&mut self) {
+        self.docs.clear();
+        self.told.clear();
+        self.open_session();
     }
 
     fn open_session(&mut self) {
@@ -101,8 +110,7 @@ impl Replica {
         if self.side == Side::Site {
             self.mint(rng);
         }
-        self.docs.clear();
-        self.open_session();
+        self.reopen();
     }
 
     /// A new incarnation within the running process, as after a failed commit.
@@ -204,9 +212,11 @@ impl Replica {
                     }
                     Effect::Store(batch) => inputs.push_back(self.store(batch.items)),
                     Effect::Acknowledged(mark) => {
+                        let told = self.told.entry(mark.incarnation).or_insert(0);
+                        assert!(mark.n > *told, "a session never takes an acknowledgement back");
+                        *told = mark.n;
                         let acknowledged = self.acknowledged.entry(mark.incarnation).or_insert(0);
-                        assert!(mark.n >= *acknowledged, "an acknowledgement never goes back");
-                        *acknowledged = mark.n;
+                        *acknowledged = mark.n.max(*acknowledged);
                     }
                     Effect::Quarantine { .. } => self.quarantined += 1,
                     Effect::Notice(notice) => self.notices.push(notice),
@@ -276,6 +286,34 @@ impl Replica {
         }
         self.changes.push(change.clone());
         self.document(&change.doc);
+    }
+
+    /// Puts an older copy of the disk in place, as a restored backup would: the last `items` own items are gone.
+    pub fn lose_tail(&mut self, items: usize) {
+        self.log.truncate(self.log.len() - items);
+        for link in &mut self.links {
+            let rows = self.log.iter().filter(|row| row.mark.incarnation == link.incarnation);
+            link.last = rows.map(|row| row.mark.n).max().unwrap_or(0);
+        }
+        for acknowledged in self.acknowledged.values_mut() {
+            *acknowledged = (*acknowledged).min(self.links[0].last);
+        }
+        let known: Vec<ChangeHash> = self
+            .log
+            .iter()
+            .filter_map(|row| match &row.item {
+                Item::Change(change) => Some(change.hash),
+                Item::Record(_) => None,
+            })
+            .collect();
+        self.changes.retain(|change| known.contains(&change.hash));
+    }
+
+    /// Loses everything that was stored of the peer.
+    pub fn lose_received(&mut self) {
+        self.progress.clear();
+        self.applied.clear();
+        self.changes.clear();
     }
 
     pub fn unacknowledged(&self) -> u64 {
