@@ -70,7 +70,7 @@ pub enum DocumentError {
         /// The document.
         doc: DocumentId,
         /// What it said.
-        source: AutomergeError,
+        source: Box<AutomergeError>,
     },
 }
 
@@ -267,7 +267,10 @@ impl Document {
         for entry in &fresh {
             self.inner
                 .put(&self.ev_id, entry.id.as_str(), ScalarValue::Str(entry.text.as_str().into()))
-                .map_err(|source| DocumentError::Automerge { doc: self.id.clone(), source })?;
+                .map_err(|source| DocumentError::Automerge {
+                    doc: self.id.clone(),
+                    source: Box::new(source),
+                })?;
         }
         self.inner.commit_with(CommitOptions::default().with_time(0));
         let written = self.inner.get_last_local_change();

@@ -1,4 +1,5 @@
 //! Documents and the reading of changes, against Automerge itself.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use outpost_sync::{
     Change, ChangeError, Content, Document, DocumentError, DocumentId, Entry, Incarnation, Inspection,

@@ -1,5 +1,6 @@
 //! Alice, the edge of a store, and bob, the hub, talk over a line: short stories, each with what must be true at
 //! its end.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 

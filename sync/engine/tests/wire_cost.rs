@@ -1,4 +1,5 @@
 //! What an event costs on the wire when a backlog drains: frames, signatures, acknowledgements and MQTT's packets.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 

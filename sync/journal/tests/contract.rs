@@ -1,4 +1,5 @@
 //! The contract script on real SQLite files.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use outpost_journal as journal;
 use outpost_journal::JournalError;

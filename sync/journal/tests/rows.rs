@@ -1,4 +1,5 @@
 //! What only this journal does: documents at rest, forgetting, quarantine, migration.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use outpost_journal as journal;
 use outpost_journal::{JournalError, Stored};

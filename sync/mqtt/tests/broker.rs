@@ -1,4 +1,5 @@
 //! Lines against a real broker that is killed and started again.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener};

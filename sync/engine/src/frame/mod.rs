@@ -5,8 +5,10 @@ pub(crate) mod columns;
 mod ids;
 pub(crate) mod memory;
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod page;
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod round_trip;
 
 use outpost_model::id::SiteId;

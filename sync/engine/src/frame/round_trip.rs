@@ -71,7 +71,7 @@ fn a_change_may_refer_to_an_earlier_frame_as_far_as_the_reach() {
     let near = encode(&[(2 + REACH, &second)], SITE, &memory).0;
     let far = encode(&[(3 + REACH, &second)], SITE, &memory).0;
     assert!(near.len() + 32 < far.len(), "the reference spares the dependency");
-    assert_eq!(decode(&near, &[2 + REACH], SITE, &memory).unwrap().0, [second.clone()]);
+    assert_eq!(decode(&near, &[2 + REACH], SITE, &memory).unwrap().0, std::slice::from_ref(&second));
     assert_eq!(decode(&near, &[2 + REACH], SITE, &Memory::default()), Err(Unreadable::Reference));
     assert_eq!(decode(&far, &[3 + REACH], SITE, &Memory::default()).unwrap().0, [second]);
 }
