@@ -1,4 +1,5 @@
 //! The API as a handheld meets it.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
 
 use std::time::Duration;
 

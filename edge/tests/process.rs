@@ -1,4 +1,5 @@
 //! The daemon as a process: it is killed without warning and comes back with everything it has answered.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
 
 use std::io::Write;
 use std::net::TcpListener;

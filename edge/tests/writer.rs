@@ -1,4 +1,5 @@
 //! The writer: groups, repeats, refusals, failures, restarts.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -160,7 +161,7 @@ fn an_error_of_commit_leaves_the_fate_unknown_and_nobody_is_answered() {
     // A commit hook that says no makes COMMIT itself fail, and not for lack of room.
     bench.core.connection().commit_hook(Some(|| true)).unwrap();
     let command = Job::Command(Box::new(bench.command(case, CaseCommand::Accept)));
-    assert!(bench.group(&[command.clone()]).is_err());
+    assert!(bench.group(std::slice::from_ref(&command)).is_err());
     bench.core.connection().commit_hook(None::<fn() -> bool>).unwrap();
     let mut bench = bench.restart();
     assert!(matches!(bench.job(command), Answer::Applied(_)), "the retry finds out that it never happened");

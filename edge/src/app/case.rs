@@ -1,7 +1,7 @@
 //! The way of every command about a case: load, look up what the decision needs, decide, record.
 
 use outpost_model::command::CaseCommand;
-use outpost_model::decide::{Context, SitePolicy, decide};
+use outpost_model::decide::{Context, Proposal, SitePolicy, decide};
 use outpost_model::fact::{LabelKind, Permission, SiteFact};
 use outpost_model::id::{CaseId, ContainerId};
 
@@ -55,6 +55,12 @@ pub fn carry_out(
         .map(|(i, _)| i)
         .collect();
     unit.record(row, decision.facts)?;
+    for proposal in &decision.proposals {
+        if let (Proposal::Count { sku, location }, Some(event)) = (proposal, unit.events().last().copied()) {
+            let subject = format!("sku/{sku} at {location}");
+            unit.raise("count_needed", &subject, &event.to_string(), super::sentence("count_needed"))?;
+        }
+    }
     for index in permitted {
         if let Some(event) = unit.events().get(first + index).copied() {
             unit.permitted(row, event);

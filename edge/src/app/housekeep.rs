@@ -1,18 +1,35 @@
 //! What nobody needs any more is dropped, a little at a time, so that no scan waits behind it.
 
-use crate::store::{outcome, record};
-use crate::write::{Stop, Unit};
+use outpost_model::authority::TrustedTime;
+use outpost_model::time::UtcMillis;
+
+use crate::store::{authority, outcome, record};
+use crate::write::{Stop, Unit, trusted_time};
 
 /// Rows dropped in one go.
 const ROWS_MAX: u32 = 2_000;
 
 /// Drops personal data past its retention, outcomes past every retry, and journal rows that both sides have.
 pub fn housekeep(unit: &mut Unit<'_>) -> Result<(), Stop> {
-    let contacts = record::purge_contacts(unit.tx(), unit.now())?;
+    let contacts = match retention_clock(unit)? {
+        Some(now) => record::purge_contacts(unit.tx(), now)?,
+        None => 0,
+    };
+    let labels = record::purge_labels(unit.tx(), unit.now())?;
     let outcomes = outcome::prune(unit.tx(), unit.now(), ROWS_MAX)?;
     let rows = outpost_journal::forget(unit.tx(), ROWS_MAX as usize)?;
-    if contacts + outcomes + rows > 0 {
-        tracing::info!(contacts, outcomes, rows, "dropped what is past its retention");
+    if contacts + labels + outcomes + rows > 0 {
+        tracing::info!(contacts, labels, outcomes, rows, "dropped what is past its retention");
     }
     Ok(())
+}
+
+/// The time by which retention is judged: the hub's as far as it is known, else its last reading. The wall clock has no
+/// say, since one that jumps ahead must not take the addresses of parcels that are still to be sent.
+fn retention_clock(unit: &Unit<'_>) -> Result<Option<UtcMillis>, Stop> {
+    let reading = authority::hub_time(unit.tx())?;
+    Ok(match trusted_time(reading, unit.site(), unit.moment()) {
+        TrustedTime::AtMost(now) => Some(now),
+        TrustedTime::Unknown => reading.map(|reading| reading.hub_wall),
+    })
 }

@@ -7,6 +7,7 @@ pub fn sentence(code: &str) -> &'static str {
         "authority_override" => "A supervisor decided without authority from the hub.",
         "negative_sellable" => "A sale took units that were promised to somebody. Count the shelf.",
         "rights_broken" => "The hub has promised more than this site granted. Tell support.",
+        "count_needed" => "The book and the shelf disagree. Count this place.",
         "unknown_sku" => "Something was sold that is not in the list of products.",
         "handed_over_on_hold" => "Goods were handed over while the order was on hold.",
         "handed_over_after_end" => "Goods were handed over after the order had ended at this site.",

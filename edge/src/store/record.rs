@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{StoreError, StoreResult};
 
+/// How long the bytes of carrier labels are kept.
+pub const LABELS_KEPT_MS: i64 = 30 * 24 * 60 * 60 * 1_000;
+
 /// A person's name and address as the hub sends it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ContactRecord {
@@ -57,6 +60,14 @@ pub fn load_contact(conn: &Connection, id: RecordId) -> StoreResult<Option<Conta
         .optional()?;
     json.map(|json| serde_json::from_str(&json).map_err(|error| StoreError::corrupt("contact", id, error)))
         .transpose()
+}
+
+/// Deletes labels that came so long ago that their parcels have left: they show a customer's address.
+pub fn purge_labels(conn: &Connection, now: UtcMillis) -> StoreResult<usize> {
+    let gone = conn
+        .prepare_cached("DELETE FROM record WHERE kind = 'label' AND received < ?1")?
+        .execute(params![now.0.saturating_sub(LABELS_KEPT_MS)])?;
+    Ok(gone)
 }
 
 /// Deletes personal data whose retention has ended; the pages it lay on are overwritten.
