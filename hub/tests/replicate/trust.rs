@@ -201,3 +201,28 @@ async fn an_appliance_that_was_replaced_is_not_listened_to_any_more() {
         assert_eq!(world.number("SELECT CAST(SUM(qty) AS BIGINT) FROM stock").await, 8);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_item_that_breaks_its_transaction_is_found_and_the_others_are_stored() {
+    for database in databases().await {
+        let world = World::open(database).await;
+        let mut site = world.enroll("berlin-1").await;
+        let [a, b] = [0, 1].map(|page| ledger(&site.id.clone(), page));
+        site.found(&a);
+        site.found(&b);
+        for _ in 0..20 {
+            site.write(&b, opening("MUG", 1));
+        }
+        site.write(&a, LedgerFact::Granted { units: vec![units("MUG", 1)] });
+        for _ in 0..20 {
+            site.write(&b, opening("MUG", 1));
+        }
+        // Grants cannot be written down any more.
+        sqlx::query("ALTER TABLE rights RENAME TO elsewhere").execute(world.hub.store.read()).await.unwrap();
+        let mut pipe = world.connect(&mut site).await;
+        pipe.until_quiet(&world, &mut site).await;
+        assert_eq!(reasons(&world).await, ["cannot_be_applied"]);
+        assert_eq!(world.number("SELECT CAST(SUM(qty) AS BIGINT) FROM stock").await, 40);
+        pipe.until(&world, &mut site, |site| site.refusals.len() == 1).await;
+    }
+}
