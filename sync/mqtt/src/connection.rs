@@ -12,6 +12,7 @@ use rumqttc::v5::mqttbytes::v5::{
 };
 use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, StateError};
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 use crate::settings::LineSettings;
 use crate::wire::{ACK_BYTES, ANSWER_BYTES, PING_BYTES, WireBytes, publish_bytes};
@@ -34,11 +35,17 @@ pub(crate) struct Connection<'a> {
 pub(crate) struct Ended {
     pub reason: String,
     pub taken_over: bool,
-    pub was_up: bool,
+    /// How long it was up; nothing if it never was.
+    pub up_for: Duration,
 }
 
-/// What the publishing half must know of the other: the largest packet the broker takes, once the line is up.
-type Permit = watch::Sender<Option<u32>>;
+/// What the publishing half must know of the other once the line is up.
+#[derive(Debug, Clone, Copy)]
+struct Permit {
+    since: Instant,
+    /// The largest packet the broker takes.
+    packet_max: u32,
+}
 
 impl<'a> Connection<'a> {
     pub(crate) fn new(
@@ -74,7 +81,7 @@ impl<'a> Connection<'a> {
             error = half.poll(&mut self.eventloop, &permit) => error,
             never = publishing => never,
         };
-        let was_up = permit.borrow().is_some();
+        let up_for = permit.borrow().map_or(Duration::ZERO, |permit| permit.since.elapsed());
         let told = match &error {
             Broken::Connection(ConnectionError::MqttState(StateError::ServerDisconnect {
                 reason_code,
@@ -86,7 +93,7 @@ impl<'a> Connection<'a> {
         if told == Some(DisconnectReasonCode::PacketTooLarge) {
             half.suspect_the_largest().await;
         }
-        Ended { reason: error.to_string(), taken_over, was_up }
+        Ended { reason: error.to_string(), taken_over, up_for }
     }
 
     /// Says goodbye, without waiting long for it.
@@ -138,7 +145,7 @@ struct Half<'a> {
 }
 
 impl Half<'_> {
-    async fn poll(&self, eventloop: &mut EventLoop, permit: &Permit) -> Broken {
+    async fn poll(&self, eventloop: &mut EventLoop, permit: &watch::Sender<Option<Permit>>) -> Broken {
         let mut packet_max = self.settings.packet_bytes_max;
         loop {
             let packet = match eventloop.poll().await {
@@ -153,7 +160,7 @@ impl Half<'_> {
                     if !ack.return_codes.into_iter().all(granted) {
                         return Broken::NotSubscribed;
                     }
-                    permit.send_replace(Some(packet_max));
+                    permit.send_replace(Some(Permit { since: Instant::now(), packet_max }));
                     self.tell(LineEvent::Up).await
                 }
                 Packet::Publish(publish) => self.received(publish).await,
@@ -223,14 +230,14 @@ impl Half<'_> {
     async fn publish(
         &self,
         outgoing: &mut mpsc::Receiver<Outbound>,
-        mut permitted: watch::Receiver<Option<u32>>,
+        mut permitted: watch::Receiver<Option<Permit>>,
     ) -> Broken {
         loop {
             let Some(Outbound { site, bytes }) = outgoing.recv().await else {
                 // Nobody can publish any more, but frames may still be received.
                 return std::future::pending().await;
             };
-            let Some(packet_max) = *permitted.borrow_and_update() else {
+            let Some(Permit { packet_max, .. }) = *permitted.borrow_and_update() else {
                 continue;
             };
             let topic = match self.role {

@@ -99,6 +99,10 @@ pub struct Line {
 
 /// Frames that may wait to be published.
 const OUTGOING_MAX: usize = 4_096;
+/// A line that was up for so long was a success.
+const STEADY: Duration = Duration::from_secs(5);
+/// From so many failed attempts on, the pause is as long as it gets.
+const ATTEMPTS_COUNTED: u32 = 30;
 /// Events that may wait to be read.
 const EVENTS_MAX: usize = 256;
 
@@ -142,10 +146,16 @@ async fn run(
             connection.close().await;
             return;
         };
-        if ended.was_up {
-            (failures, down_told) = (0, false);
+        // A line that breaks as soon as it is up is no success. That also keeps two clones, of which each throws
+        // the other out, from doing so for ever: few brokers say that a client was taken over.
+        if ended.up_for >= STEADY {
+            failures = 0;
         }
-        tracing::debug!(reason = %ended.reason, was_up = ended.was_up, "the line is down");
+        down_told &= ended.up_for.is_zero();
+        if ended.taken_over {
+            failures = ATTEMPTS_COUNTED;
+        }
+        tracing::debug!(reason = %ended.reason, up_for = ?ended.up_for, "the line is down");
         if !std::mem::replace(&mut down_told, true) {
             let down = LineEvent::Down { reason: ended.reason, taken_over: ended.taken_over };
             if events.send(down).await.is_err() {
@@ -153,7 +163,7 @@ async fn run(
             }
         }
         let pause = tokio::time::sleep(pause(&settings, failures));
-        failures = (failures + 1).min(30);
+        failures = (failures + 1).min(ATTEMPTS_COUNTED);
         tokio::pin!(pause);
         loop {
             tokio::select! {

@@ -1,8 +1,11 @@
-//! Lines against a real broker that is killed and started again.
+//! Lines against a real broker that is killed and started again: the one the hub embeds, or Mosquitto when
+//! `OUTPOST_MOSQUITTO` names its binary.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::net::{SocketAddr, TcpListener};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use outpost_mqtt::{Line, LineEvent, LineSettings, Role};
@@ -10,11 +13,35 @@ use rumqttd::{ConnectionSettings, LinkType, Router, RouterConfig, Server, Server
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
-/// A broker on a runtime of its own; dropping the runtime kills it with all its connections.
-struct Broker(Option<Runtime>);
+/// A broker that is killed with all its connections when it is dropped.
+enum Broker {
+    /// On a runtime of its own.
+    Embedded(Option<Runtime>),
+    Mosquitto {
+        child: Child,
+        _dir: tempfile::TempDir,
+    },
+}
 
 impl Broker {
     fn start(port: u16) -> Self {
+        match std::env::var_os("OUTPOST_MOSQUITTO") {
+            Some(binary) => Self::mosquitto(&binary, port),
+            None => Self::embedded(port),
+        }
+    }
+
+    fn mosquitto(binary: &OsStr, port: u16) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let config = dir.path().join("mosquitto.conf");
+        std::fs::write(&config, format!("listener {port} 127.0.0.1\nallow_anonymous true\n")).unwrap();
+        let quiet = (Stdio::null(), Stdio::null());
+        let child =
+            Command::new(binary).arg("-c").arg(config).stdout(quiet.0).stderr(quiet.1).spawn().unwrap();
+        Self::Mosquitto { child, _dir: dir }
+    }
+
+    fn embedded(port: u16) -> Self {
         let config = RouterConfig {
             max_connections: 100,
             max_outgoing_packet_count: 200,
@@ -43,14 +70,22 @@ impl Broker {
             let mut server = Server::new(settings, router, rumqttd::protocol::v5::V5);
             server.start(LinkType::Remote).await.unwrap();
         });
-        Self(Some(runtime))
+        Self::Embedded(Some(runtime))
     }
 }
 
 impl Drop for Broker {
     fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background();
+        match self {
+            Self::Embedded(runtime) => {
+                if let Some(runtime) = runtime.take() {
+                    runtime.shutdown_background();
+                }
+            }
+            Self::Mosquitto { child, .. } => {
+                child.kill().unwrap();
+                child.wait().unwrap();
+            }
         }
     }
 }
@@ -147,4 +182,33 @@ async fn an_absent_broker_is_said_once() {
     assert!(more.is_err(), "further attempts fail without a word");
     cancel.cancel();
     task.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_client_with_the_same_id_does_not_start_a_fight() {
+    let port = free_port();
+    let cancel = CancellationToken::new();
+    let site: outpost_model::id::SiteId = "berlin-1".parse().unwrap();
+    let _broker = Broker::start(port);
+    let (mut edge, edge_task) = start(port, "edge-1", Role::Site(site.clone()), &cancel);
+    until_up(&mut edge).await;
+    let (mut clone, clone_task) = start(port, "edge-1", Role::Site(site), &cancel);
+    until_up(&mut clone).await;
+    // Each throws the other out. Were they to return at once, there would be some ten changes a second.
+    let mut changes = 0;
+    let watch = async {
+        loop {
+            tokio::select! {
+                event = edge.events.recv() => assert!(event.is_some()),
+                event = clone.events.recv() => assert!(event.is_some()),
+            }
+            changes += 1;
+        }
+    };
+    let ended = tokio::time::timeout(Duration::from_secs(6), watch).await;
+    assert!(ended.is_err());
+    assert!((1..=24).contains(&changes), "{changes} changes in six seconds");
+    cancel.cancel();
+    edge_task.await.unwrap();
+    clone_task.await.unwrap();
 }
