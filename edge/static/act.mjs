@@ -78,8 +78,18 @@ export function showError(title, sentence, onRead) {
   soundWrong();
   const place = document.getElementById("errors");
   if (!place) return;
+  // The same mistake over and over is one message with a count: the pile must not hide the work.
+  const same = Array.from(place.children).find((box) => box.dataset.says === `${title}\n${sentence}`);
+  if (same) {
+    same.dataset.times = Number(same.dataset.times ?? 1) + 1;
+    same.querySelector("strong").textContent = `${title} ×${same.dataset.times}`;
+    if (onRead) same.addEventListener("read", onRead);
+    return;
+  }
   const box = document.createElement("div");
   box.className = "alert bad";
+  box.dataset.says = `${title}\n${sentence}`;
+  if (onRead) box.addEventListener("read", onRead);
   box.setAttribute("role", "alert");
   const strong = document.createElement("strong");
   strong.textContent = title;
@@ -89,8 +99,8 @@ export function showError(title, sentence, onRead) {
   read.type = "button";
   read.textContent = say("js.understood");
   read.addEventListener("click", () => {
+    box.dispatchEvent(new Event("read"));
     box.remove();
-    onRead?.();
   });
   box.append(strong, text, read);
   place.append(box);

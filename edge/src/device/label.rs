@@ -9,7 +9,7 @@ use outpost_firmware_bridge::layout::{
     BagLabel, HandlingLabel, PackingSlip, SlipLine, handling_label, packing_slip, pickup_bag_label,
 };
 use outpost_firmware_bridge::sscc::Sscc;
-use outpost_firmware_bridge::zpl::{Density, LabelError, Length, Media};
+use outpost_firmware_bridge::zpl::{CODE128_MAX, Density, LabelError, Length, Media};
 use outpost_model::fulfillment::{Container, Fulfillment};
 use outpost_model::header::Service;
 use outpost_model::id::{ContainerId, Sku};
@@ -97,7 +97,7 @@ impl Labels<'_> {
                 bag,
                 bags,
                 keep_until: &until.map_or_else(String::new, |until| self.time(until)),
-                code: container.as_str(),
+                code: &code_of(container, &case.header.order_number),
                 copy: 1,
             },
         )?;
@@ -176,10 +176,43 @@ fn letters_of(order_number: &str) -> String {
     plain[plain.len().saturating_sub(LETTERS)..].iter().collect::<String>().to_uppercase()
 }
 
+/// What a scanner reads from a bag: the container where its name fits into a barcode, else the order's number, by
+/// which the counter finds it as well.
+fn code_of(container: &ContainerId, order_number: &str) -> String {
+    let name = container.as_str();
+    if name.len() <= CODE128_MAX {
+        return name.to_owned();
+    }
+    let plain: String = order_number.chars().filter(char::is_ascii_graphic).take(CODE128_MAX).collect();
+    if plain.is_empty() { name[name.len() - CODE128_MAX..].to_owned() } else { plain }
+}
+
 fn contents_in_words(container: Option<&Container>) -> String {
     let units: u32 = container.map_or(0, |c| c.contents.iter().map(|item| item.qty.get()).sum());
     let weight = container
         .and_then(|c| c.weight_g)
         .map_or_else(String::new, |grams| format!(", {}.{} kg", grams / 1000, grams % 1000 / 100));
     format!("{units} {}{weight}", if units == 1 { "item" } else { "items" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bag_bears_its_name_where_that_fits_and_its_order_where_not() {
+        let container = |length: usize| ContainerId::new("b".repeat(length)).unwrap();
+        assert_eq!(code_of(&container(CODE128_MAX), "#1003").len(), CODE128_MAX);
+        assert_eq!(code_of(&container(CODE128_MAX + 1), "#1003"), "#1003");
+        assert_eq!(code_of(&container(CODE128_MAX + 1), "Ⅻ"), "b".repeat(CODE128_MAX));
+        assert_eq!(code_of(&container(40), &"9".repeat(80)).len(), CODE128_MAX);
+    }
+
+    #[test]
+    fn letters_are_the_end_of_the_order_number() {
+        assert_eq!(letters_of("#1003"), "1003");
+        assert_eq!(letters_of("web-77-ab"), "77AB");
+        assert_eq!(letters_of("#7"), "7");
+        assert_eq!(letters_of("##"), "");
+    }
 }

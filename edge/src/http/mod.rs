@@ -5,6 +5,8 @@ mod error;
 mod events;
 mod pages;
 mod print_jobs;
+#[cfg(test)]
+mod print_jobs_tests;
 mod screens;
 
 use axum::Router;

@@ -7,7 +7,7 @@ use outpost_daemon::extract::Path;
 use outpost_model::event::{Body, Event, Kind, Side, tag_and_data};
 use outpost_model::fact::SiteFact;
 use outpost_model::fulfillment::LineQuantities;
-use outpost_model::id::DocumentKey;
+use outpost_model::id::{ContainerId, DocumentKey};
 use outpost_model::intent::HubEvent;
 use outpost_model::milestone::Need;
 use outpost_sync::{Document, DocumentId, Entry, Incarnation};
@@ -212,8 +212,9 @@ fn detail(frame: &Frame, data: &Value) -> String {
         words.push(format!("{qty} ×"));
     }
     words.extend(inner.get("sku").and_then(Value::as_str).map(str::to_owned));
-    words.extend(text("location").map(|at| format!("· {at}")));
-    words.extend(text("container").map(|container| format!("→ {container}")));
+    words.extend(text("location"));
+    let container = text("container").and_then(|container| ContainerId::new(container).ok());
+    words.extend(container.map(|container| format!("→ {}", parts::short_name(&container))));
     words.extend(text("number"));
     words.extend(text("reason").map(|code| frame.reason(&code)));
     words.extend(text("proof"));

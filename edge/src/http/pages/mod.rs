@@ -16,6 +16,8 @@ mod person;
 mod pick;
 mod put_back;
 mod queue;
+#[cfg(test)]
+pub(in crate::http) mod sample;
 mod shell;
 mod sign_in;
 mod stock;
