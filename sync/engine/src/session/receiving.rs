@@ -318,3 +318,43 @@ pub(crate) fn check(digests: &[Digest]) -> [u8; 16] {
     half.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
     half
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packed(columns: Vec<u8>, codec: u8) -> Batch {
+        let check = serde_bytes::ByteArray::new([0; 16]);
+        Batch { runs: Vec::new(), lane: Vec::new(), check, codec, columns }
+    }
+
+    #[test]
+    fn a_frame_unpacks_to_its_limit_and_not_a_byte_further() {
+        let bomb = |size: usize| zstd::bulk::compress(&vec![0; size], 19).unwrap();
+        assert_eq!(unpack(&packed(bomb(1 << 20), CODEC_ZSTD), 1 << 20).map(|bytes| bytes.len()), Ok(1 << 20));
+        assert!(unpack(&packed(bomb((1 << 20) + 1), CODEC_ZSTD), 1 << 20).is_err());
+        assert!(bomb(64 << 20).len() < 16 << 10, "64 MiB would fit into a small frame");
+        assert!(unpack(&packed(bomb(64 << 20), CODEC_ZSTD), 1 << 20).is_err());
+        let mut encoder = zstd::stream::Encoder::new(Vec::new(), 1).unwrap();
+        encoder.include_contentsize(false).unwrap();
+        std::io::Write::write_all(&mut encoder, &[0; 100]).unwrap();
+        let silent = encoder.finish().unwrap();
+        assert!(unpack(&packed(silent, CODEC_ZSTD), 1 << 20).is_err(), "it does not say how long it gets");
+        assert!(unpack(&packed(vec![0; 10], CODEC_PLAIN), 10).is_ok());
+        assert!(unpack(&packed(vec![0; 11], CODEC_PLAIN), 10).is_err());
+        assert!(unpack(&packed(vec![0; 10], 7), 10).is_err(), "packed in an unknown way");
+    }
+
+    #[test]
+    fn numbers_ascend_and_are_at_most_a_thousand() {
+        let span = |from, through| Span { from, through };
+        assert_eq!(numbers(&[span(3, 5), span(9, 9)]), Some(vec![3, 4, 5, 9]));
+        assert_eq!(numbers(&[span(1, 1_000)]).map(|numbers| numbers.len()), Some(1_000));
+        assert_eq!(numbers(&[span(1, 1_001)]), None);
+        assert_eq!(numbers(&[span(1, 600), span(700, 1_100)]), None);
+        assert_eq!(numbers(&[span(1, u64::MAX)]), None);
+        assert_eq!(numbers(&[span(0, 3)]), None, "numbers begin with 1");
+        assert_eq!(numbers(&[span(5, 4)]), None);
+        assert_eq!(numbers(&[span(3, 5), span(5, 6)]), None);
+    }
+}
