@@ -8,6 +8,7 @@ mod exceptions;
 mod imports;
 mod openapi;
 mod orders;
+mod payloads;
 mod problem;
 mod sites;
 mod stats;
@@ -34,6 +35,7 @@ pub fn router(hub: Hub) -> Router {
         .route("/v1/sites/{site}/enrollment-tokens", post(enrollment::make_token))
         .route("/v1/exceptions", get(exceptions::list))
         .route("/v1/exceptions/{id}/resolve", post(exceptions::resolve))
+        .route("/v1/payloads/{id}", get(payloads::payload))
         .route("/v1/imports/{kind}", post(imports::import))
         .route("/v1/stats", get(stats::stats))
         .route("/v1/pickup-codes/{case}", get(sites::pickup_code))

@@ -75,7 +75,13 @@ impl OrderLine {
             number: order.number,
             channel: order.channel.to_string(),
             state: words::state(order.state),
-            reason: order.reason.as_deref().map(words::plain).unwrap_or_default(),
+            // That a cancelled order is cancelled is said by its state.
+            reason: order
+                .reason
+                .as_deref()
+                .filter(|why| *why != "cancelled")
+                .map(words::plain)
+                .unwrap_or_default(),
             service: words::service(order.service),
             sites: order.sites,
             captured: watch.at(order.captured_at),

@@ -24,7 +24,8 @@ impl Badge {
 
 /// A snake-case code as words: `no_site_left` is "no site left".
 pub fn plain(code: &str) -> String {
-    code.replace('_', " ")
+    let word = |word: &str| if word == "sku" { "SKU".to_owned() } else { word.to_owned() };
+    code.split('_').map(word).collect::<Vec<_>>().join(" ")
 }
 
 /// The same with a capital.

@@ -175,23 +175,83 @@ pub struct Label {
     pub number: String,
 }
 
-/// The state of a case: a fold of both sequences. Later versions may add fields.
+/// A carrier label that the hub has bought.
+#[derive(ToSchema)]
+pub struct BoughtLabel {
+    /// The parcel it is for.
+    pub container: String,
+    /// The carrier.
+    pub carrier: String,
+    /// Tracking number.
+    pub number: String,
+    /// BLAKE3 of its bytes, hex.
+    pub label_hash: String,
+    /// The record with the bytes.
+    #[schema(format = Uuid)]
+    pub record: String,
+    /// Whether the carrier has taken it back.
+    pub voided: bool,
+}
+
+/// An intent of the hub and its answer.
+#[derive(ToSchema)]
+pub struct Intent {
+    /// Its kind, such as `cancel_requested`.
+    pub kind: String,
+    /// Lines it is about; empty means all.
+    pub lines: Vec<u16>,
+    /// The intent as written: `kind` and `data`.
+    #[schema(value_type = Value)]
+    pub asked: serde_json::Value,
+    /// `pending`, `accepted` or an object `refused` with the reason.
+    #[schema(value_type = Value)]
+    pub answer: serde_json::Value,
+}
+
+/// Something a person must look at, as the fold sees it.
+#[derive(ToSchema)]
+pub struct CaseException {
+    /// Stable code.
+    #[schema(example = "outside_authority")]
+    pub code: String,
+    /// The event that raised it.
+    pub event: String,
+}
+
+/// Somebody else's word about the case.
+#[derive(ToSchema)]
+pub struct Observation {
+    /// The event.
+    pub event: String,
+    /// Who says so.
+    #[schema(example = "carrier:virtual")]
+    pub source: String,
+    /// What.
+    #[schema(example = "delivered")]
+    pub fact: String,
+}
+
+/// The state of a case: a fold of both sequences.
 #[derive(ToSchema)]
 pub struct Fulfillment {
     /// What it started with.
     pub header: Header,
     /// Quantities by line number.
     pub lines: BTreeMap<String, LineQuantities>,
+    /// Units by line that accepted amendments added.
+    #[schema(required = false)]
+    pub added: BTreeMap<String, u64>,
     /// Containers by id.
     pub containers: BTreeMap<String, Container>,
     /// Units in containers that are not wanted any more.
     pub to_put_back: Vec<Content>,
     /// The hub's intents and their answers, by event id.
-    #[schema(value_type = Object)]
-    pub intents: serde_json::Value,
+    pub intents: BTreeMap<String, Intent>,
+    /// Who picked last, by line.
+    #[schema(required = false)]
+    pub last_picked_by: BTreeMap<String, String>,
     /// Carrier labels the hub has bought.
-    #[schema(value_type = Vec<Object>)]
-    pub bought: Vec<serde_json::Value>,
+    pub bought: Vec<BoughtLabel>,
     /// Whether the site has taken it on.
     pub accepted: bool,
     /// Whether it is on hold.
@@ -202,16 +262,35 @@ pub struct Fulfillment {
     pub arrived: bool,
     /// Until when it is kept.
     pub hold_until: Option<i64>,
-    /// How it ended otherwise than by handover.
+    /// When the customer expects to be there.
+    pub expected_at: Option<i64>,
+    /// The record of another person who may fetch it.
+    #[schema(format = Uuid)]
+    pub named: Option<String>,
+    /// What may be taken instead of a line's SKU; null where the customer declined.
+    #[schema(value_type = Object)]
+    pub substitutes: serde_json::Value,
+    /// How it ended otherwise than by handover: `cancelled`, `expired`, or an object with the reason.
     #[schema(value_type = Value)]
     pub end: serde_json::Value,
+    /// Why the hub took it away, when it did.
+    pub revoked: Option<String>,
+    /// The handovers, in order: their event ids.
+    pub handovers: Vec<String>,
     /// Exceptions the fold itself sees.
-    #[schema(value_type = Vec<Object>)]
-    pub exceptions: Vec<serde_json::Value>,
+    pub exceptions: Vec<CaseException>,
+    /// What others say, newest last.
+    pub observed: Vec<Observation>,
     /// Whether irrevocable acts wait for an update of the program.
     pub update_needed: bool,
     /// Highest event of the site that is folded.
     pub site_n: u64,
     /// Highest event of the hub that is folded.
     pub hub_n: u64,
+    /// Events of the site that came before one that goes ahead of them, by number.
+    #[schema(required = false, value_type = Object)]
+    pub waiting_site: serde_json::Value,
+    /// Events of the hub that came before one that goes ahead of them, by number.
+    #[schema(required = false, value_type = Object)]
+    pub waiting_hub: serde_json::Value,
 }

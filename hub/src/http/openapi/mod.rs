@@ -31,7 +31,7 @@ use utoipa_swagger_ui::SwaggerUi;
         paths::cancel_order, paths::hold_order, paths::approve_order,
         paths::list_sites, paths::get_site, paths::site_stock, paths::site_documents, paths::enrollment_token,
         paths::enroll,
-        paths::list_exceptions, paths::resolve_exception,
+        paths::list_exceptions, paths::resolve_exception, paths::payload,
         paths::import_file,
         paths::carrier_observation, paths::pickup_code, paths::stats,
         paths::livez, paths::readyz, paths::metrics,

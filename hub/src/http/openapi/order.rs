@@ -118,7 +118,7 @@ pub struct Order {
     /// How the customer gets it.
     pub delivery: Delivery,
     /// What to do when only part can be had: `ship_available`, `all_or_nothing` or an object `ask_customer`.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Value)]
     pub partial: serde_json::Value,
     /// What the channel says of the payment.
     #[schema(example = "paid")]

@@ -164,6 +164,17 @@ fn list_exceptions() {}
     ))]
 fn resolve_exception() {}
 
+/// A payload as a channel sent it, byte by byte.
+///
+/// It may hold personal data and is gone after its retention.
+#[utoipa::path(get, path = "/v1/payloads/{id}", tag = "exceptions", security(("token" = [])),
+    params(("id" = String, Path, format = "uuid")),
+    responses(
+        (status = 200, description = "The payload.", body = String, content_type = "application/octet-stream"),
+        (status = 404, description = "No such payload, or not any more.", body = Problem),
+    ))]
+fn payload() {}
+
 /// Import a CSV file.
 ///
 /// UTF-8 with a header line. Rows in order are taken, each refused row is named with its line and why.
