@@ -110,6 +110,7 @@ async fn packing_shows_what_is_loose_and_each_label_with_its_state() {
     assert!(body.contains("Did this label come out?"));
     assert!(body.contains("Close the print head."), "a waiting label says what keeps it");
     assert!(body.contains("The hub has not released this"), "no authority, so no collection");
+    assert!(body.contains("name=\"override_reason\""), "but by a supervisor, with a reason");
     assert!(body.contains("1.25 kg"));
 }
 
