@@ -1,37 +1,63 @@
-//! A carrier service's client: buys labels under an idempotency key and gives them back.
+//! A carrier service's client: buys labels under an idempotency key and gives them back. What it answers is told apart
+//! by what can be done about it: try again later, or let a person look.
 
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use outpost_config::CarrierSettings;
+use outpost_config::{CarrierSettings, Secret};
 use outpost_model::order::Contact;
-use reqwest::StatusCode;
+use outpost_sync::Limits;
 use serde::{Deserialize, Serialize};
 
 use crate::app::label::Purchase;
 
-/// The longest label that is taken.
-const LABEL_BYTES_MAX: usize = 90 << 10;
+/// The longest answer that is read, in bytes: a label in base64 and a little around it.
+const ANSWER_BYTES_MAX: usize = 512 << 10;
+/// The longest tracking number and carrier name, in bytes.
+const NAME_BYTES_MAX: usize = 64;
+/// The longest code of the carrier that is repeated, in bytes.
+const CODE_BYTES_MAX: usize = 60;
 
-/// Why a purchase or return did not come about.
+/// Why a purchase or return did not come about. Its words never hold what the carrier wrote in prose, which may repeat
+/// the address it was sent.
 #[derive(Debug, thiserror::Error)]
 pub enum CarrierError {
-    /// Try again later.
+    /// It could not be reached, or broke off.
     #[error("the carrier could not be reached: {0}")]
-    Away(String),
+    Away(#[source] reqwest::Error),
+    /// It cannot do it now, or does not know this hub's account: neither is the label's fault.
+    #[error("the carrier cannot do it now (status {0})")]
+    NotNow(u16),
+    /// It said yes in words that cannot be understood. What it did is not known; asking again tells.
+    #[error("the carrier's answer cannot be understood: {0}")]
+    Unreadable(&'static str),
     /// It will not be done.
-    #[error("{0}")]
+    #[error("the carrier refuses ({0})")]
     Refused(String),
+    /// It cannot even be asked for.
+    #[error("{0}")]
+    Hopeless(&'static str),
 }
 
-/// What a label is bought for.
-#[derive(Debug, Clone, Serialize)]
-pub struct Parcel<'a> {
-    /// What the merchant calls it.
-    pub reference: &'a str,
-    /// The service that was sold.
-    pub service: &'a str,
+impl CarrierError {
+    /// Whether the same request may succeed later.
+    pub fn may_pass(&self) -> bool {
+        !matches!(self, Self::Refused(_) | Self::Hopeless(_))
+    }
+
+    fn away(error: reqwest::Error) -> Self {
+        Self::Away(error.without_url())
+    }
+}
+
+/// What a label is bought for. The same key must always come with the same parcel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Parcel {
+    /// The order's number, printed on the label.
+    pub reference: String,
+    /// `economy`, `standard` or `express`.
+    pub service: &'static str,
     /// Gross weight.
     pub weight_g: u32,
     /// Longest side.
@@ -41,40 +67,33 @@ pub struct Parcel<'a> {
     /// Shortest side.
     pub height_mm: u32,
     /// Where it goes.
-    pub to: To<'a>,
+    pub to: To,
 }
 
-/// An address as the carrier wants it.
-#[derive(Clone, Serialize)]
-pub struct To<'a> {
-    name: &'a str,
-    company: Option<&'a str>,
-    address: &'a [String],
-    city: &'a str,
-    region: Option<&'a str>,
-    postal_code: &'a str,
-    country: &'a str,
-    phone: Option<&'a str>,
+/// An address as the carrier wants it. The mail address is not for it.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct To {
+    name: String,
+    company: Option<String>,
+    address: Vec<String>,
+    city: String,
+    region: Option<String>,
+    postal_code: String,
+    country: String,
+    phone: Option<String>,
 }
 
-impl std::fmt::Debug for To<'_> {
+/// Personal data does not get into logs by accident.
+impl std::fmt::Debug for To {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("To(…)")
     }
 }
 
-impl<'a> From<&'a Contact> for To<'a> {
-    fn from(contact: &'a Contact) -> Self {
-        Self {
-            name: &contact.name,
-            company: contact.company.as_deref(),
-            address: &contact.address,
-            city: &contact.city,
-            region: contact.region.as_deref(),
-            postal_code: &contact.postal_code,
-            country: &contact.country,
-            phone: contact.phone.as_deref(),
-        }
+impl From<Contact> for To {
+    fn from(contact: Contact) -> Self {
+        let Contact { name, company, address, city, region, postal_code, country, phone, email: _ } = contact;
+        Self { name, company, address, city, region, postal_code, country, phone }
     }
 }
 
@@ -87,12 +106,23 @@ struct Sold {
     currency: String,
 }
 
-/// A client of one carrier service.
+#[derive(Deserialize)]
+struct TakenBack {
+    voided: bool,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Problem {
+    code: String,
+}
+
+/// A client of one carrier service. Clones share its connections.
 #[derive(Debug, Clone)]
 pub struct Carrier {
     client: reqwest::Client,
     url: String,
-    token: Option<String>,
+    token: Option<Secret>,
 }
 
 impl Carrier {
@@ -102,27 +132,28 @@ impl Carrier {
         let client = reqwest::Client::builder()
             .timeout(settings.timeout)
             .connect_timeout(settings.timeout.min(Duration::from_secs(5)))
+            // An address must not be sent on to wherever an answer points.
+            .redirect(reqwest::redirect::Policy::none())
             .build()?;
-        let token = settings.token.as_ref().map(|token| token.expose().to_owned());
-        Ok(Some(Self { client, url: url.trim_end_matches('/').to_owned(), token }))
+        let url = url.trim_end_matches('/').to_owned();
+        Ok(Some(Self { client, url, token: settings.token.clone() }))
     }
 
     /// Buys a label. The same key again is the same purchase.
-    pub async fn buy(&self, key: &str, parcel: &Parcel<'_>) -> Result<Purchase, CarrierError> {
-        let request =
-            self.client.post(format!("{}/v1/labels", self.url)).header("Idempotency-Key", key).json(parcel);
-        let sold: Sold = self.send(request).await?.json().await.map_err(away)?;
-        let zpl = STANDARD
-            .decode(&sold.label_zpl)
-            .map_err(|_| CarrierError::Refused("the carrier's label is not base64".to_owned()))?;
-        if zpl.is_empty()
-            || zpl.len() > LABEL_BYTES_MAX
-            || sold.tracking.is_empty()
-            || sold.tracking.len() > 80
-        {
-            let sentence =
-                format!("the carrier's label has {} bytes and number {:?}", zpl.len(), sold.tracking);
-            return Err(CarrierError::Refused(sentence));
+    pub async fn buy(&self, key: &str, parcel: &Parcel) -> Result<Purchase, CarrierError> {
+        let request = self.client.post(format!("{}/v1/labels", self.url));
+        let sold: Sold = self.ask(request.header("Idempotency-Key", key).json(parcel)).await?;
+        let Ok(zpl) = STANDARD.decode(&sold.label_zpl) else {
+            return Err(CarrierError::Unreadable("the label is not base64"));
+        };
+        if !is_name(&sold.tracking) || !is_name(&sold.carrier) {
+            return Err(CarrierError::Unreadable("the tracking number or the carrier's name"));
+        }
+        if zpl.is_empty() || zpl.len() > Limits::PROTOCOL.record_bytes_max {
+            return Err(CarrierError::Unreadable("the label is empty or longer than can be sent to a site"));
+        }
+        if sold.price_minor < 0 || sold.currency.len() != 3 {
+            return Err(CarrierError::Unreadable("the price"));
         }
         Ok(Purchase {
             carrier: sold.carrier,
@@ -133,7 +164,7 @@ impl Carrier {
         })
     }
 
-    /// Gives a label back.
+    /// Gives a label back. To do so twice is no mistake.
     pub async fn void(&self, number: &str) -> Result<(), CarrierError> {
         let path: String = number
             .bytes()
@@ -142,30 +173,46 @@ impl Carrier {
                 _ => format!("%{byte:02X}"),
             })
             .collect();
-        self.send(self.client.post(format!("{}/v1/labels/{path}/void", self.url))).await.map(drop)
+        let request = self.client.post(format!("{}/v1/labels/{path}/void", self.url));
+        let answer: TakenBack = self.ask(request).await?;
+        if answer.voided { Ok(()) } else { Err(CarrierError::Unreadable("neither taken back nor refused")) }
     }
 
-    async fn send(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response, CarrierError> {
+    async fn ask<T: serde::de::DeserializeOwned>(
+        &self,
+        request: reqwest::RequestBuilder,
+    ) -> Result<T, CarrierError> {
         let request = match &self.token {
-            Some(token) => request.bearer_auth(token),
+            Some(token) => request.bearer_auth(token.expose()),
             None => request,
         };
-        let response = request.send().await.map_err(away)?;
-        let status = response.status();
-        if status.is_success() {
-            return Ok(response);
+        let mut answer = request.send().await.map_err(CarrierError::away)?;
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(CarrierError::away)? {
+            if body.len() + chunk.len() > ANSWER_BYTES_MAX {
+                return Err(CarrierError::Unreadable("it is too long"));
+            }
+            body.extend_from_slice(&chunk);
         }
-        // Its answer may repeat the address it was sent: only the status goes into messages.
-        let passing = status.is_server_error()
-            || matches!(
-                status,
-                StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT | StatusCode::CONFLICT
-            );
-        let sentence = format!("the carrier answered {status}");
-        Err(if passing { CarrierError::Away(sentence) } else { CarrierError::Refused(sentence) })
+        match answer.status().as_u16() {
+            200..=299 => {
+                serde_json::from_slice(&body).map_err(|_| CarrierError::Unreadable("not the agreed JSON"))
+            }
+            // No account, timeout, too early, too many: like every trouble of its own, they pass.
+            status @ (401 | 403 | 408 | 425 | 429) => Err(CarrierError::NotNow(status)),
+            status @ 400..=499 => Err(CarrierError::Refused(code(status, &body))),
+            status => Err(CarrierError::NotNow(status)),
+        }
     }
 }
 
-fn away(error: reqwest::Error) -> CarrierError {
-    CarrierError::Away(error.without_url().to_string())
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.len() <= NAME_BYTES_MAX && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// The carrier's code, where it has the form of one.
+fn code(status: u16, body: &[u8]) -> String {
+    let Problem { code } = serde_json::from_slice(body).unwrap_or_default();
+    let plain = code.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+    if code.is_empty() || code.len() > CODE_BYTES_MAX || !plain { format!("status {status}") } else { code }
 }

@@ -5,7 +5,7 @@
 
 pub mod app;
 pub mod broker;
-mod carrier;
+pub mod carrier;
 pub mod connect;
 mod error;
 pub mod http;

@@ -1,7 +1,8 @@
 //! The hub's workers: each is woken by a signal and by a timer, is told nothing, and looks for itself.
 
 mod authority;
-mod labels;
+pub mod labels;
+mod parcel;
 mod retention;
 pub mod routing;
 

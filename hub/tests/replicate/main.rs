@@ -1,6 +1,7 @@
 //! Sites talk to a hub through a pipe in memory: with the engine's own sessions and documents, on every database.
 
 mod flow;
+mod labels;
 mod load;
 mod site;
 mod trust;
