@@ -161,7 +161,10 @@ async fn housekeep(writer: Writer, token: CancellationToken) -> Result<(), Write
             () = token.cancelled() => return Ok(()),
             () = tokio::time::sleep(HOUSEKEEPING_EVERY) => {}
         }
-        writer.submit_patiently(Job::Housekeep).await?;
+        match writer.submit_patiently(Job::Housekeep).await {
+            Err(_) if token.is_cancelled() => return Ok(()),
+            answer => drop(answer?),
+        }
     }
 }
 

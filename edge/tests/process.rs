@@ -122,6 +122,25 @@ async fn killed_in_the_middle_of_work_it_is_back_with_all_that_it_answered() {
     assert!(sync["unacknowledged"].as_i64().unwrap() >= sold, "earlier lives' work still waits for the hub");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn asked_to_end_it_ends_well_and_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (config, address) = config(folder.path());
+    let mut daemon = Daemon::start(&config, &address).await;
+    daemon.post(&[sale(1)]).await.unwrap();
+    let asked = Command::new("kill").arg("-TERM").arg(daemon.child.id().to_string()).status().unwrap();
+    assert!(asked.success());
+    let begun = Instant::now();
+    let status = loop {
+        if let Some(status) = daemon.child.try_wait().unwrap() {
+            break status;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(5), "still running");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert!(status.success(), "{status}");
+}
+
 #[test]
 fn a_bad_setting_is_named_and_a_good_file_is_described() {
     let folder = tempfile::tempdir().unwrap();

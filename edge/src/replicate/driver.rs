@@ -48,8 +48,19 @@ pub enum DriverError {
 
 /// Runs until the token is cancelled. A site that is not enrolled waits here and works all the same.
 pub async fn run(state: AppState, identity: Identity, token: CancellationToken) -> Result<(), DriverError> {
-    let Some((enrollment, hub)) = enrolled(&state, &identity, &token).await? else { return Ok(()) };
-    Driver::start(state, identity, &enrollment, hub, &token).await?.run(&token).await
+    match converse(state, identity, &token).await {
+        // The writer and the line end with the daemon, perhaps before the driver has noticed.
+        Err(error) if token.is_cancelled() => {
+            tracing::debug!(%error, "the driver ended with the daemon");
+            Ok(())
+        }
+        result => result,
+    }
+}
+
+async fn converse(state: AppState, identity: Identity, token: &CancellationToken) -> Result<(), DriverError> {
+    let Some((enrollment, hub)) = enrolled(&state, &identity, token).await? else { return Ok(()) };
+    Driver::start(state, identity, &enrollment, hub, token).await?.run(token).await
 }
 
 struct Driver {

@@ -1,7 +1,7 @@
 //! The writer's thread and the queue before it.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use outpost_daemon::Clock;
 use outpost_sync::Incarnation;
@@ -15,6 +15,9 @@ use crate::moment::Moment;
 
 /// News that a slow screen may be behind before it is told to look at everything again.
 const NEWS_BEHIND_MAX: usize = 1_024;
+
+/// How long the writer goes on after the daemon was asked to end and nobody asks it for anything.
+const LINGER: Duration = Duration::from_millis(250);
 
 /// Limits of the queue.
 #[derive(Debug, Clone, Copy)]
@@ -173,17 +176,7 @@ impl Work {
     ) -> Result<(), FateUnknown> {
         let mut requests = Vec::with_capacity(self.group_max);
         loop {
-            let first = runtime.block_on(async {
-                tokio::select! {
-                    biased;
-                    request = self.queue.recv() => request,
-                    () = token.cancelled() => {
-                        self.queue.close();
-                        self.queue.recv().await
-                    }
-                }
-            });
-            let Some(first) = first else { return Ok(()) };
+            let Some(first) = runtime.block_on(self.next(token)) else { return Ok(()) };
             requests.push(first);
             while requests.len() < self.group_max
                 && let Ok(next) = self.queue.try_recv()
@@ -191,6 +184,23 @@ impl Work {
                 requests.push(next);
             }
             self.group(&mut requests)?;
+        }
+    }
+
+    /// The next request; nothing when the daemon ends and nobody has asked for anything for a while.
+    async fn next(&mut self, token: &CancellationToken) -> Option<Request> {
+        tokio::select! {
+            biased;
+            request = self.queue.recv() => return request,
+            () = token.cancelled() => {}
+        }
+        // Workers notice the end at their own pace; who is in the middle of a step may still finish it.
+        match tokio::time::timeout(LINGER, self.queue.recv()).await {
+            Ok(request) => request,
+            Err(_) => {
+                self.queue.close();
+                self.queue.recv().await
+            }
         }
     }
 

@@ -1,0 +1,243 @@
+//! Stock, rights and pages: sales, recalls, sealed pages, days, retention.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
+
+mod support;
+
+use outpost_edge::store::{self, exception, right, stock};
+use outpost_edge::testing::{Bench, CASE_SKU, header};
+use outpost_edge::write::{Answer, Core, Job, Limits};
+use outpost_model::command::{CaseCommand, SiteCommand};
+use outpost_model::header::Service;
+use outpost_model::id::RecordId;
+use outpost_model::page::{HubPageEvent, LedgerFact, SkuQty};
+use outpost_model::quantity::Quantity;
+
+use support::*;
+
+#[test]
+fn the_same_item_twice_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::stocked(folder.path(), 10);
+    let id = bench.new_case();
+    let offer = header(&bench.core.site().id.clone(), id, Service::Pickup, 1, bench.now.wall);
+    let item = bench.hub.offer(&offer);
+    bench.merge(vec![item.clone(), item.clone()]);
+    bench.merge(vec![item]);
+    assert_eq!(right::load(bench.core.connection(), &sku()).unwrap().promised, 1);
+    let opening = bench.hub.opening("batch-1", &[(CASE_SKU, "R1", 10)]);
+    bench.merge(vec![opening]);
+    assert_eq!(stock::sums(bench.core.connection(), &sku()).unwrap().on_hand, 10, "a batch is booked once");
+}
+
+fn sell(units: u64, receipt: Option<&str>) -> SiteCommand {
+    SiteCommand::Sell {
+        sku: sku(),
+        qty: Quantity::new(units).unwrap(),
+        location: None,
+        receipt: receipt.map(str::to_owned),
+    }
+}
+
+#[test]
+fn a_sale_is_booked_once_per_receipt_and_never_refused_for_lack_of_stock() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::stocked(folder.path(), 10);
+    assert!(matches!(bench.act_for_site(sell(1, Some("r-1"))), Answer::Applied(events) if events.len() == 1));
+    assert!(matches!(bench.act_for_site(sell(1, Some("r-1"))), Answer::Applied(events) if events.is_empty()));
+    assert_eq!(stock::sums(bench.core.connection(), &sku()).unwrap().on_hand, 9);
+    assert_eq!(rejected(bench.act_for_site(sell(0, Some("r-2")))), "no_quantity");
+    assert!(matches!(bench.act_for_site(sell(1, Some("r-2"))), Answer::Applied(events) if events.len() == 1));
+    assert!(matches!(bench.act_for_site(sell(20, None)), Answer::Applied(_)));
+    assert_eq!(stock::sums(bench.core.connection(), &sku()).unwrap().on_hand, -12);
+}
+
+#[test]
+fn a_sale_of_promised_units_asks_the_hub_for_its_rights_back_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::stocked(folder.path(), 10);
+    let rights = right::load(bench.core.connection(), &sku()).unwrap();
+    let unused = rights.unused();
+    assert!(unused > 0);
+    // One more than walk-ins may have.
+    let walk_in = 10 - unused;
+    bench.act_for_site(sell(walk_in.unsigned_abs() + 1, None));
+    assert_eq!(recalls(&bench), [1]);
+    bench.act_for_site(sell(1, None));
+    assert_eq!(recalls(&bench), [1, 1], "only what is newly missing is asked for");
+    let open = exception::open(bench.core.connection(), 10).unwrap();
+    assert!(open.iter().any(|row| row.code == "negative_sellable"));
+    let events = recall_events(&bench);
+    for recall in events {
+        let one = SkuQty { sku: sku(), qty: Quantity::ONE };
+        let items = bench.hub.page(HubPageEvent::Returned { units: vec![one], recall: Some(recall) });
+        bench.merge(items);
+    }
+    let open = exception::open(bench.core.connection(), 10).unwrap();
+    assert!(open.iter().all(|row| row.code != "negative_sellable"), "settled: {open:?}");
+    assert_eq!(right::recalled(bench.core.connection(), &sku()).unwrap(), 0);
+    let rights = right::load(bench.core.connection(), &sku()).unwrap();
+    assert_eq!((rights.returned, rights.unused()), (2, unused - 2));
+}
+
+fn ledger_facts(bench: &Bench) -> Vec<(outpost_model::id::EventId, LedgerFact)> {
+    let items = bench.outbox().into_iter();
+    items
+        .filter_map(|outgoing| match outgoing.item {
+            outpost_sync::Item::Change(change) if change.doc.as_str().starts_with("ledger/") => Some(change),
+            _ => None,
+        })
+        .flat_map(|change| {
+            match outpost_sync::Inspection::of(&change, &outpost_sync::Limits::PROTOCOL).unwrap().content {
+                outpost_sync::Content::Entries { entries, .. } => entries,
+                outpost_sync::Content::Header(_) => Vec::new(),
+            }
+        })
+        .map(|entry| {
+            let id = entry.id.parse().unwrap();
+            let event = outpost_model::event::Event::<LedgerFact>::parse(id, &entry.text).unwrap();
+            (id, event.known().cloned().unwrap())
+        })
+        .collect()
+}
+
+fn recalls(bench: &Bench) -> Vec<u32> {
+    let facts = ledger_facts(bench).into_iter();
+    facts
+        .filter_map(|(_, fact)| match fact {
+            LedgerFact::Recalled { units, .. } => Some(units.iter().map(|unit| unit.qty.get()).sum()),
+            _ => None,
+        })
+        .collect()
+}
+
+fn recall_events(bench: &Bench) -> Vec<outpost_model::id::EventId> {
+    let facts = ledger_facts(bench).into_iter();
+    facts.filter(|(_, fact)| matches!(fact, LedgerFact::Recalled { .. })).map(|(id, _)| id).collect()
+}
+
+#[test]
+fn rights_never_exceed_what_lies_on_the_shelf_and_never_go_below_zero() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::stocked(folder.path(), 50);
+    for round in 0..12_u32 {
+        let free = right::load(bench.core.connection(), &sku()).unwrap().unused();
+        if free > 0 {
+            let case = bench.offer(Service::Pickup, 1)[0];
+            match round % 3 {
+                0 => drop(bench.pick(case, &format!("T{round}"))),
+                1 => {
+                    let missing = CaseCommand::Short {
+                        line: outpost_model::id::LineNo(1),
+                        qty: Quantity::ONE,
+                        reason: reason("not_found"),
+                        location: None,
+                    };
+                    assert!(matches!(bench.act(case, missing), Answer::Applied(_)));
+                }
+                _ => drop(cancel(&mut bench, case)),
+            }
+        }
+        bench.act_for_site(sell(1, None));
+        let rights = right::load(bench.core.connection(), &sku()).unwrap();
+        let sellable = stock::sums(bench.core.connection(), &sku()).unwrap().sellable;
+        let reserved = store::case::reserved(bench.core.connection(), &sku()).unwrap();
+        assert!(rights.unused() >= 0, "{rights:?}");
+        assert!(rights.unused() + reserved <= sellable, "{rights:?} reserved {reserved} sellable {sellable}");
+    }
+    let views = store::query::verify::documents(bench.core.connection(), true).unwrap();
+    assert!(views.iter().all(|view| view.projection_ok == Some(true)));
+}
+
+#[test]
+fn the_pause_button_is_a_fact_and_lasts_over_midnight() {
+    let folder = tempfile::tempdir().unwrap();
+    // With a ledger beside the days: all of these documents are founded by one incarnation.
+    let mut bench = Bench::stocked(folder.path(), 1);
+    let pause = SiteCommand::Pause { services: Vec::new(), until: None, reason: reason("no_capacity") };
+    assert!(matches!(bench.act_for_site(pause), Answer::Applied(events) if events.len() == 1));
+    bench.pass(86_400_000);
+    let opened = bench.act_for_site(SiteCommand::Open);
+    assert!(matches!(opened, Answer::Applied(_)), "{opened:?}");
+    let date = bench.core.site().date(bench.now.wall);
+    let today = store::site_day::load(bench.core.connection(), date).unwrap().unwrap();
+    assert!(today.pause(Service::Pickup, bench.now.wall).is_some());
+    let resume = SiteCommand::Resume { services: vec![Service::Pickup] };
+    assert!(matches!(bench.act_for_site(resume), Answer::Applied(_)));
+    let today = store::site_day::load(bench.core.connection(), date).unwrap().unwrap();
+    assert!(today.pause(Service::Pickup, bench.now.wall).is_none());
+    assert!(today.pause(Service::Ship, bench.now.wall).is_some());
+}
+
+#[test]
+fn a_full_ledger_page_is_sealed_and_the_next_one_begun() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::stocked(folder.path(), 10);
+    let written = ledger_facts(&bench).len();
+    let jobs: Vec<Job> = (written..1_000)
+        .map(|_| {
+            let command = outpost_model::command::Command {
+                id: bench.new_command(),
+                staff: "017".parse().unwrap(),
+                device: "till-1".parse().unwrap(),
+                at: None,
+                subject: outpost_model::command::Subject::Site(sell(1, None)),
+            };
+            Job::Command(Box::new(command))
+        })
+        .collect();
+    for jobs in jobs.chunks(100) {
+        bench.group(jobs).unwrap();
+    }
+    let (page, entries) = store::page::last_ledger(bench.core.connection()).unwrap().unwrap();
+    // Recalls share the page with the sales, so it is full before the sales are through.
+    assert_eq!(page, 1, "{entries} entries");
+    assert_eq!(ledger_facts(&bench).len() as u64, 1_000 + entries);
+    let views = store::query::verify::documents(bench.core.connection(), true).unwrap();
+    assert!(views.iter().all(|view| view.projection_ok == Some(true)));
+}
+
+#[test]
+fn personal_data_is_gone_after_its_retention() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::stocked(folder.path(), 10);
+    let record: RecordId = "0190b3a4-c5d6-7e8f-9a0b-1c2d3e4f5062".parse().unwrap();
+    let contact = outpost_model::order::Contact {
+        name: "Ada Example".to_owned(),
+        phone: Some("+49 30 5550 1234".to_owned()),
+        ..Default::default()
+    };
+    let until = bench.now.wall + 1_000;
+    let item = bench.hub.contact(record, &contact, until);
+    let mut offer =
+        header(&bench.core.site().id.clone(), bench.new_case(), Service::Pickup, 1, bench.now.wall);
+    offer.consignee = Some(record);
+    let offer = bench.hub.offer(&offer);
+    bench.merge(vec![item, offer]);
+    for text in ["ada", "EXAMPLE", "1234"] {
+        let found = store::query::pickup::search(bench.core.connection(), text).unwrap();
+        assert_eq!(found.len(), 1, "{text}");
+    }
+    assert!(store::query::pickup::search(bench.core.connection(), "a%e").unwrap().is_empty());
+    // A wall clock that jumps ahead a year takes nothing.
+    let now = bench.now;
+    bench.now.wall = now.wall + 31_536_000_000;
+    assert_eq!(bench.job(Job::Housekeep), Answer::Done);
+    assert_eq!(store::query::pickup::search(bench.core.connection(), "ada").unwrap().len(), 1);
+    bench.now = now;
+    bench.pass(1_001);
+    assert_eq!(bench.job(Job::Housekeep), Answer::Done);
+    assert!(store::query::pickup::search(bench.core.connection(), "ada").unwrap().is_empty());
+    assert_eq!(store::record::load_contact(bench.core.connection(), record).unwrap(), None);
+}
+
+#[test]
+fn a_failed_mint_at_the_start_is_an_error_and_not_a_reuse() {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = Bench::stocked(folder.path(), 1);
+    let (site, path) = (bench.core.site().clone(), bench.path().to_owned());
+    drop(bench);
+    let conn = store::open(&path, outpost_model::time::UtcMillis(1)).unwrap();
+    // The same seed mints the incarnation of the first life again.
+    let again = Core::open(conn, site, Limits::default(), &mut outpost_edge::Ids::seeded(1));
+    assert!(again.is_err(), "an incarnation is never used twice");
+}
