@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use outpost_model::header::Service;
+use outpost_model::id::{SiteId, Sku};
 use outpost_model::money::Currency;
 
 use crate::kinds::{
-    database_url, duration, name, named, number, one_of, optional, otherwise, path, secret, text, understood,
-    web_address,
+    database_url, duration, flag, keyed, list, name, named, number, one_of, optional, otherwise, path,
+    secret, text, understood, web_address,
 };
 use crate::place::{Place, section};
 use crate::settings::Settings;
@@ -141,7 +142,28 @@ section! {
             one_of(&[("ship", Service::Ship), ("pickup", Service::Pickup)]), "ship"),
         /// The currency of an order that names none.
         currency: Currency = currency(),
+        /// Sites where customers collect, by what the shop calls them: a location's id, its name, a shipping code.
+        pickup_places: Option<BTreeMap<String, SiteId>> = optional(
+            keyed(LABEL, is_label, understood("a site's id such as berlin-1", |text| text.parse().ok()))),
+        /// Our names of shipping methods, by the shop's code or title.
+        methods: Option<BTreeMap<String, String>> = optional(keyed(LABEL, is_label, text(60))),
+        /// SKUs of variants that the shop lists without one, by variant id.
+        variants: Option<BTreeMap<String, Sku>> = optional(
+            keyed(LABEL, is_label, understood("a SKU such as MUG-0007", |text| text.parse().ok()))),
+        /// Fulfillment services that deliver by themselves.
+        services_elsewhere: Option<Vec<String>> = optional(list(text(80), "a list of texts")),
+        /// Fulfillment services that stand for us; `manual` always does.
+        services_ours: Option<Vec<String>> = optional(list(text(80), "a list of texts")),
+        /// Whether orders that the shop marks as tests go on without a person.
+        take_test_orders: bool = otherwise(flag(), "false"),
     }
+}
+
+/// What a shop calls its places, methods and variants.
+const LABEL: &str = "1 to 120 characters";
+
+fn is_label(text: &str) -> bool {
+    (1..=120).contains(&text.chars().count())
 }
 
 section! {

@@ -224,6 +224,26 @@ fn secrets_are_hidden_wherever_settings_are_shown() {
 }
 
 #[test]
+fn a_shop_says_what_its_names_mean() {
+    let shop = "[channels.shopify.main]\ndomain = \"shop.example\"\ncurrency = \"EUR\"\n\
+                webhook_secret = \"0123456789abcdef\"\ntake_test_orders = true\nservices_ours = [\"outpost\"]\n\
+                [channels.shopify.main.pickup_places]\n655441491 = \"berlin-1\"\n\"Laden Mitte\" = \"berlin-1\"\n\
+                [channels.shopify.main.methods]\n\"Next Day\" = \"express\"\n\
+                [channels.shopify.main.variants]\n4400112233 = \"MUG-0007\"\n";
+    let settings = hub(shop, &[]).unwrap().settings;
+    let main = &settings.channels.shopify["main"];
+    let places = main.pickup_places.as_ref().unwrap();
+    assert_eq!(places["Laden Mitte"].as_str(), "berlin-1");
+    assert_eq!(places["655441491"].as_str(), "berlin-1");
+    assert_eq!(main.methods.as_ref().unwrap()["Next Day"], "express");
+    assert_eq!(main.variants.as_ref().unwrap()["4400112233"].as_str(), "MUG-0007");
+    assert!(main.take_test_orders && main.services_elsewhere.is_none());
+
+    let wrong = shop.replace("\"Laden Mitte\" = \"berlin-1\"", "\"Laden Mitte\" = \"berlin/1\"");
+    insta::assert_snapshot!(hub(&wrong, &[]).unwrap_err().to_string(), @r#"hub.toml:9: channels.shopify.main.pickup_places.Laden Mitte: found "berlin/1", allowed: a site's id such as berlin-1"#);
+}
+
+#[test]
 fn a_hub_beyond_loopback_needs_a_token() {
     let open = "[http]\nlisten = \"0.0.0.0:8600\"\n";
     insta::assert_snapshot!(hub(open, &[]).unwrap_err().to_string(), @r#"

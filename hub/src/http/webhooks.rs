@@ -57,5 +57,15 @@ fn channel(name: &str, domain: &str) -> Result<ChannelId, crate::connect::Unread
 }
 
 fn reader_settings(shop: &ShopifyShop) -> Shop {
-    Shop { default_service: shop.default_service, currency: Some(shop.currency), ..Shop::default() }
+    let names = |list: &Option<Vec<String>>| list.iter().flatten().cloned().collect();
+    Shop {
+        pickup_places: shop.pickup_places.clone().unwrap_or_default(),
+        methods: shop.methods.clone().unwrap_or_default(),
+        variants: shop.variants.clone().unwrap_or_default(),
+        services_elsewhere: names(&shop.services_elsewhere),
+        services_ours: names(&shop.services_ours),
+        default_service: shop.default_service,
+        currency: Some(shop.currency),
+        take_test_orders: shop.take_test_orders,
+    }
 }
