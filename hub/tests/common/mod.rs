@@ -11,7 +11,7 @@ use outpost_config::{HubSettings, RulesHandle, SourceText, resolve};
 use outpost_daemon::Supervisor;
 use outpost_hub::app::import::{self, Kind, Report};
 use outpost_hub::app::{cancel, capture, stand};
-use outpost_hub::connect::canonical;
+use outpost_hub::connect::{Captured, canonical};
 use outpost_hub::replicate::notice;
 use outpost_hub::store::payload::Payload;
 use outpost_hub::store::query::timeline::{self, OrderDetail};
@@ -133,11 +133,20 @@ impl TestHub {
     }
 
     pub async fn capture(&self, payload: &Value) -> Result<capture::Answer, HubError> {
+        self.capture_read(self.read(payload)).await
+    }
+
+    /// What the canonical reader makes of a payload.
+    pub fn read(&self, payload: &Value) -> Captured {
         let body = serde_json::to_vec(payload).unwrap();
-        let read = canonical::read(&body, OrderId(self.hub.ids().uuid()), self.hub.now()).unwrap();
-        let raw = Payload { channel: "test".into(), topic: String::new(), delivery: String::new(), body };
+        canonical::read(&body, OrderId(self.hub.ids().uuid()), self.hub.now()).unwrap()
+    }
+
+    pub async fn capture_read(&self, read: Captured) -> Result<capture::Answer, HubError> {
+        let raw =
+            Payload { channel: "test".into(), topic: String::new(), delivery: String::new(), body: vec![1] };
+        let key = read.order.channel_ref.clone();
         let shared = Arc::new((read, raw));
-        let key = payload["order"]["channel_ref"].to_string();
         self.hub
             .writer
             .run(key, move |unit| {
