@@ -272,6 +272,15 @@ CREATE TABLE stream (
     page_n      BIGINT NOT NULL
 );
 
+-- Lives of the hub before the present one, each with where its part of a site's stream ended.
+CREATE TABLE stream_life (
+    site        TEXT NOT NULL,
+    ordinal     BIGINT NOT NULL,
+    incarnation BLOB NOT NULL,
+    last        BIGINT NOT NULL,
+    PRIMARY KEY (site, incarnation)
+);
+
 -- Items of both directions: `origin` 0 is the hub's, 1 the site's. Changes have a document and a hash, records a
 -- kind and a key.
 CREATE TABLE item (

@@ -10,7 +10,7 @@ use outpost_model::time::UtcMillis;
 use outpost_sync::Mark;
 
 use crate::error::HubError;
-use crate::store::{authority, item};
+use crate::store::{authority, outbox};
 use crate::write::Unit;
 
 const DAY: i64 = 86_400_000;
@@ -49,7 +49,7 @@ pub async fn acknowledge(
     mark: Mark,
     terms: &Terms,
 ) -> Result<Option<Authority>, HubError> {
-    item::save_acknowledged(unit.db(), site, mark).await?;
+    outbox::acknowledge(unit.db(), site, mark).await?;
     // Positions of an earlier life of the hub say nothing about the present stream.
     if mark.incarnation != unit.actor() {
         return Ok(None);
@@ -60,8 +60,7 @@ pub async fn acknowledge(
 /// Renews a site's authority in time, without raising it. The caller has heard of the site lately.
 pub async fn renew(unit: &mut Unit, site: &SiteId, terms: &Terms) -> Result<Authority, HubError> {
     let actor = unit.actor();
-    let mark = item::acknowledged(unit.db(), site).await?;
-    let through = mark.filter(|mark| mark.incarnation == actor).map_or(0, |mark| mark.n);
+    let through = outbox::through(unit.db(), site, actor).await?;
     give(unit, site, through, terms).await
 }
 

@@ -14,7 +14,7 @@ use super::project::{Before, Projection};
 use super::react;
 use crate::error::HubError;
 use crate::store::document::{self, Break, Frontier};
-use crate::store::{case, counter, enrollment, exception, item, quarantine, stock};
+use crate::store::{case, counter, enrollment, exception, inbox, item, quarantine, stock};
 use crate::write::Unit;
 
 /// A batch on its way through the checks.
@@ -71,7 +71,7 @@ pub async fn apply(unit: &mut Unit, batch: &Batch, sscc: &SsccSettings) -> Resul
     merge.write(unit).await?;
     react::react(unit, site, &merge.projection, sscc).await?;
     for progress in progress.values() {
-        item::save_progress(unit.db(), site, progress).await?;
+        inbox::save_progress(unit.db(), site, progress).await?;
     }
     let refusals = merge.refused.into_iter().map(|(incoming, reason)| refusal(incoming, reason));
     Ok(Applied::Stored(refusals.collect()))
@@ -111,7 +111,7 @@ fn hash(incoming: &Incoming) -> Option<ChangeHash> {
 
 /// How far each incarnation of the batch has come, locked by being written at the end of this site's own lane.
 async fn progress(unit: &mut Unit, batch: &Batch) -> Result<BTreeMap<Incarnation, Progress>, HubError> {
-    let known = item::progress(unit.db(), &batch.site).await?;
+    let known = inbox::progress(unit.db(), &batch.site).await?;
     let mut all: BTreeMap<Incarnation, Progress> =
         known.into_iter().map(|progress| (progress.incarnation(), progress)).collect();
     let present: BTreeSet<Incarnation> =

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use outpost_model::id::SiteId;
-use outpost_sync::{Effect, Input, Link, Local, Mark, Notice, Now, Remote, Schema, Session, Side};
+use outpost_sync::{Effect, Input, Local, Mark, Notice, Now, Remote, Schema, Session, Side};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -15,7 +15,7 @@ use crate::Hub;
 use crate::app::authority;
 use crate::error::HubError;
 use crate::ids::Ids;
-use crate::store::{self, enrollment, item, quarantine, stream};
+use crate::store::{self, enrollment, inbox, outbox, quarantine};
 
 /// What is handed to a peer.
 #[derive(Debug)]
@@ -68,11 +68,11 @@ impl Peer {
     pub async fn open(hub: Hub, site: SiteId, publish: Publish) -> Result<Option<Self>, HubError> {
         let mut connection = hub.store.read().acquire().await?;
         let keys = enrollment::keys(&mut connection, &site).await?;
-        let Some(head) = stream::peek(&mut connection, &site).await? else { return Ok(None) };
-        if keys.0.is_empty() {
+        let links = outbox::links(&mut connection, &site).await?;
+        if keys.0.is_empty() || links.is_empty() {
             return Ok(None);
         }
-        let progress = item::progress(&mut connection, &site).await?;
+        let progress = inbox::progress(&mut connection, &site).await?;
         let authority = store::authority::get(&mut connection, &site).await?;
         drop(connection);
         let local = Local {
@@ -80,7 +80,7 @@ impl Peer {
             site: site.clone(),
             identity: hub.identity.clone(),
             epoch: u64::from(hub.life.epoch),
-            links: vec![Link { incarnation: head.mark.incarnation, parent: None, last: head.mark.n }],
+            links,
             schema: SCHEMA,
             authority: authority
                 .map(|authority| store::to_json(&authority))
@@ -172,7 +172,9 @@ impl Peer {
                 match effect {
                     Effect::Publish { bytes, .. } => (self.publish)(&self.site, bytes),
                     Effect::Read { query, limit, bytes_max } => {
-                        let items = within(self.read(&query, limit).await?, bytes_max);
+                        let mut connection = self.hub.store.read().acquire().await?;
+                        let items =
+                            outbox::read(&mut connection, &self.site, &query, limit, bytes_max).await?;
                         inputs.push_back(Input::Read { query, items });
                     }
                     Effect::Store(batch) => {
@@ -186,21 +188,6 @@ impl Peer {
             }
         }
         Ok(())
-    }
-
-    async fn read(
-        &self,
-        query: &outpost_sync::Query,
-        limit: usize,
-    ) -> Result<Vec<outpost_sync::Outgoing>, HubError> {
-        let (after, doc) = match query {
-            outpost_sync::Query::After { after } => (after, None),
-            outpost_sync::Query::Document { doc, after } => (after, Some(doc)),
-        };
-        let incarnation = self.hub.life.incarnation;
-        let after = after.filter(|after| after.incarnation == incarnation).map_or(0, |after| after.n);
-        let mut connection = self.hub.store.read().acquire().await?;
-        item::outgoing(&mut connection, &self.site, incarnation, after, doc, limit).await
     }
 
     async fn acknowledged(&self, mark: Mark) -> Result<Option<Input>, HubError> {
@@ -264,17 +251,6 @@ impl Peer {
             })
             .await
     }
-}
-
-/// The items up to the first with which they weigh more than asked for.
-fn within(mut items: Vec<outpost_sync::Outgoing>, bytes_max: usize) -> Vec<outpost_sync::Outgoing> {
-    let mut bytes = 0;
-    let kept = items.iter().position(|outgoing| {
-        bytes += outgoing.item.weight();
-        bytes > bytes_max
-    });
-    items.truncate(kept.map_or(items.len(), |last| last + 1));
-    items
 }
 
 /// The answer to what is being stored; never, while nothing is.

@@ -1,6 +1,6 @@
 //! What the hub's tests share: a hub on either database, and the double of a site that reads the hub's stream and
 //! writes facts the way a site's daemon does.
-#![allow(dead_code, reason = "every test binary uses its own part of this")]
+#![allow(dead_code, unused_imports, reason = "every test binary uses its own part of this")]
 
 pub mod database;
 pub mod site;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use outpost_hub::replicate::apply;
-use outpost_hub::store::{enrollment, item, stream};
+use outpost_hub::replicate::apply::{self, Applied};
+use outpost_hub::store::{enrollment, outbox, stream};
 use outpost_model::event::{Body, By, Event, Kind};
 use outpost_model::fact::SiteFact;
 use outpost_model::header::Header;
@@ -11,8 +11,8 @@ use outpost_model::id::{CaseId, CommandId, DocumentKey, EventId, Sku};
 use outpost_model::page::{LedgerFact, PageHeader, SkuQty};
 use outpost_model::quantity::Quantity;
 use outpost_sync::{
-    Batch, Change, Document, DocumentId, Entry, Identity, Incarnation, Incoming, Item, Link, Position, Record,
-    Refusal,
+    Batch, Change, Document, DocumentId, Entry, Identity, Incarnation, Incoming, Item, Link, Position, Query,
+    Record, Refusal,
 };
 
 use super::TestHub;
@@ -59,8 +59,9 @@ impl SiteDouble {
     pub async fn receive(&mut self, hub: &TestHub) {
         let mut db = hub.hub.store.read().acquire().await.unwrap();
         let head = stream::peek(&mut db, &self.site).await.unwrap().unwrap();
-        let incarnation = head.mark.incarnation;
-        let items = item::outgoing(&mut db, &self.site, incarnation, self.down, None, 10_000).await.unwrap();
+        let after = Some(Position { incarnation: head.mark.incarnation, n: self.down });
+        let query = Query::After { after };
+        let items = outbox::read(&mut db, &self.site, &query, 10_000, usize::MAX).await.unwrap();
         for outgoing in items {
             assert_eq!(outgoing.mark.n, self.down + 1, "the stream has no gaps");
             self.down = outgoing.mark.n;
@@ -172,6 +173,13 @@ impl SiteDouble {
 
     /// Hands items to the hub in one batch.
     pub async fn send(&self, hub: &TestHub, items: Vec<Incoming>) -> Vec<Refusal> {
+        match self.try_send(hub, items).await {
+            Applied::Stored(refused) => refused,
+            Applied::Revoked => panic!("the appliance of {} is enrolled", self.site),
+        }
+    }
+
+    pub async fn try_send(&self, hub: &TestHub, items: Vec<Incoming>) -> Applied {
         let batch = std::sync::Arc::new(self.batch(items));
         let sscc = hub.hub.settings.sscc.clone();
         hub.hub

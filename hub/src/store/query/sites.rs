@@ -8,7 +8,7 @@ use sqlx::AnyPool;
 
 use crate::error::HubError;
 use crate::store::site::Site;
-use crate::store::{authority, column, enrollment, item, line, parsed, rights, site, stock, unsigned};
+use crate::store::{authority, column, enrollment, line, outbox, parsed, rights, site, stock, unsigned};
 
 /// A site with its line and its work.
 #[derive(Debug, Clone, Serialize)]
@@ -93,7 +93,7 @@ pub async fn list(pool: &AnyPool) -> Result<Vec<SiteSummary>, HubError> {
     for site in site::all(&mut db).await? {
         let id = site.site.clone();
         let (position, open_cases, quarantined, exceptions) = counts(&mut db, &id).await?;
-        let acknowledged = item::acknowledged(&mut db, &id).await?.map_or(0, |mark| mark.n);
+        let unacknowledged = outbox::unacknowledged(&mut db, &id).await?;
         list.push(SiteSummary {
             enrolled: enrolled.contains(&id),
             line: lines.get(&id).map(|line| LineState {
@@ -102,7 +102,7 @@ pub async fn list(pool: &AnyPool) -> Result<Vec<SiteSummary>, HubError> {
                 last_seen: line.last_seen,
             }),
             open_cases,
-            unacknowledged: position.saturating_sub(acknowledged),
+            unacknowledged,
             position,
             authority: authority::get(&mut db, &id).await?,
             quarantined,

@@ -15,7 +15,7 @@ use sqlx::AnyPool;
 use super::exceptions;
 use crate::error::HubError;
 use crate::replicate::verify;
-use crate::store::{case, decision, document, item, order};
+use crate::store::{case, decision, document, order, outbox};
 
 /// An order with all that is known of it. No personal data.
 #[derive(Debug, Clone, Serialize)]
@@ -118,10 +118,10 @@ pub async fn detail(
             timeline.extend(sequences.site.iter().map(|event| entry(&case, Side::Site, event)));
             timeline.extend(sequences.hub.iter().map(|event| entry(&case, Side::Hub, event)));
         }
-        let acknowledged = item::acknowledged(&mut db, &case.state.header.site).await?;
+        let through = outbox::through(&mut db, &case.state.header.site, actor).await?;
         cases.push(CaseDetail {
             milestone: case.state.milestone(),
-            at_site: acknowledged.is_some_and(|mark| mark.n >= case.position),
+            at_site: through >= case.position,
             position: case.position,
             fulfillment: case.state,
         });

@@ -1,0 +1,64 @@
+//! Marks in streams, one row for each site, direction and incarnation of the writer.
+
+use outpost_model::id::SiteId;
+use outpost_sync::{Incarnation, Mark, Running};
+use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
+
+use super::{column, signed, unsigned};
+use crate::error::HubError;
+
+/// From the hub to the site: what the site has acknowledged.
+pub(super) const DOWN: i64 = 0;
+/// From the site to the hub: what the hub has stored.
+pub(super) const UP: i64 = 1;
+
+/// All marks of a direction.
+pub(super) async fn all(
+    db: &mut AnyConnection,
+    site: &SiteId,
+    way: i64,
+) -> Result<Vec<AnyRow>, HubError> {
+    let rows = sqlx::query("SELECT * FROM cursor WHERE site = $1 AND way = $2 ORDER BY incarnation")
+        .bind(site.as_str())
+        .bind(way)
+        .fetch_all(db)
+        .await?;
+    Ok(rows)
+}
+
+/// Writes a mark; it never goes back.
+pub(super) async fn save(
+    db: &mut AnyConnection,
+    site: &SiteId,
+    way: i64,
+    mark: Mark,
+    beyond: Vec<u8>,
+) -> Result<(), HubError> {
+    sqlx::query(
+        "INSERT INTO cursor (site, way, incarnation, n, running, beyond) VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (site, way, incarnation) DO UPDATE SET n = excluded.n, running = excluded.running,
+             beyond = excluded.beyond WHERE cursor.n <= excluded.n",
+    )
+    .bind(site.as_str())
+    .bind(way)
+    .bind(&mark.incarnation.0[..])
+    .bind(signed(mark.n))
+    .bind(&mark.running.0[..])
+    .bind(beyond)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Reads a row's mark.
+pub(super) fn mark(row: &AnyRow) -> Result<Mark, HubError> {
+    let wrong = |name| HubError::corrupt("cursor", name, "not its number of bytes");
+    let incarnation: Vec<u8> = column(row, "cursor", "incarnation")?;
+    let running: Vec<u8> = column(row, "cursor", "running")?;
+    Ok(Mark {
+        incarnation: Incarnation::from_slice(&incarnation).ok_or_else(|| wrong("incarnation"))?,
+        n: unsigned(row, "cursor", "n")?,
+        running: Running::from_slice(&running).ok_or_else(|| wrong("running"))?,
+    })
+}

@@ -1,0 +1,61 @@
+//! How far each site's stream has been stored.
+
+use outpost_model::id::SiteId;
+use outpost_sync::{Digest, Incoming, Item, Progress};
+use sqlx::AnyConnection;
+
+use super::{column, cursor, item};
+use crate::error::HubError;
+
+/// What the hub has stored of a site's stream, by incarnation.
+pub async fn progress(db: &mut AnyConnection, site: &SiteId) -> Result<Vec<Progress>, HubError> {
+    let rows = cursor::all(db, site, cursor::UP).await?;
+    rows.iter()
+        .map(|row| {
+            let beyond: Vec<u8> = column(row, "cursor", "beyond")?;
+            let (entries, rest) = beyond.as_chunks::<40>();
+            if !rest.is_empty() {
+                return Err(HubError::corrupt("cursor", "beyond", "not a multiple of 40 bytes"));
+            }
+            let beyond = entries.iter().map(|entry| {
+                let (n, digest) = entry.split_at(8);
+                let n = n.iter().fold(0_u64, |n, byte| (n << 8) | u64::from(*byte));
+                let mut bytes = [0; 32];
+                bytes.copy_from_slice(digest);
+                (n, Digest(bytes))
+            });
+            Ok(Progress::restore(cursor::mark(row)?, beyond))
+        })
+        .collect()
+}
+
+/// Writes how far an incarnation of a site has been stored.
+pub async fn save_progress(
+    db: &mut AnyConnection,
+    site: &SiteId,
+    progress: &Progress,
+) -> Result<(), HubError> {
+    let mut beyond = Vec::with_capacity(progress.beyond().len() * 40);
+    for (n, digest) in progress.beyond() {
+        beyond.extend_from_slice(&n.to_be_bytes());
+        beyond.extend_from_slice(&digest.0);
+    }
+    cursor::save(db, site, cursor::UP, progress.mark(), beyond).await
+}
+
+/// Stores one item with the progress it makes; `true` when it is new. Batches do the same for many at once.
+pub async fn store(db: &mut AnyConnection, site: &SiteId, incoming: &Incoming) -> Result<bool, HubError> {
+    let incarnation = incoming.position.incarnation;
+    let mut all = progress(db, site).await?;
+    let found = all.iter().position(|progress| progress.incarnation() == incarnation);
+    let mut progress = found.map_or_else(|| Progress::start(incarnation), |index| all.swap_remove(index));
+    if !progress.store(incoming.position.n, incoming.digest) {
+        return Ok(false);
+    }
+    save_progress(db, site, &progress).await?;
+    match &incoming.item {
+        Item::Change(_) => Ok(item::keep(db, site, &[incoming]).await? == 1),
+        // What travels beside the documents is taken in by whoever reads it, and not kept.
+        Item::Record(_) => Ok(true),
+    }
+}

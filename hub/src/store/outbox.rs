@@ -1,0 +1,175 @@
+//! The hub's own stream to each site, as it is read, acknowledged, and carried over from one life to the next.
+
+use std::collections::BTreeMap;
+
+use outpost_model::id::SiteId;
+use outpost_sync::{Incarnation, Link, Mark, Outgoing, Position, Query, Running};
+use sqlx::AnyConnection;
+
+use super::{column, cursor, item, signed, stream, unsigned};
+use crate::error::HubError;
+
+const TABLE: &str = "stream";
+
+/// Begins a site's stream, or continues it in a new life of the hub. An incarnation is used once.
+pub async fn mint(
+    db: &mut AnyConnection,
+    site: &SiteId,
+    incarnation: Incarnation,
+) -> Result<Link, HubError> {
+    let Some(head) = stream::lock(db, site).await? else {
+        stream::found(db, site, incarnation).await?;
+        return Ok(Link { incarnation, parent: None, last: 0 });
+    };
+    let mut lives = lives(db, site).await?;
+    if lives.iter().any(|(life, _)| *life == incarnation) {
+        return Err(HubError::Invariant(format!("incarnation {incarnation} was used before for {site}")));
+    }
+    let parent = head.mark.position();
+    sqlx::query("INSERT INTO stream_life (site, ordinal, incarnation, last) VALUES ($1, $2, $3, $4)")
+        .bind(site.as_str())
+        .bind(signed(lives.len() as u64))
+        .bind(&parent.incarnation.0[..])
+        .bind(signed(parent.n))
+        .execute(&mut *db)
+        .await?;
+    lives.push((incarnation, 0));
+    let next = stream::Head { mark: Mark::start(incarnation), ..head };
+    sqlx::query("UPDATE stream SET incarnation = $2 WHERE site = $1")
+        .bind(site.as_str())
+        .bind(&incarnation.0[..])
+        .execute(&mut *db)
+        .await?;
+    stream::save(db, site, &next).await?;
+    Ok(Link { incarnation, parent: Some(parent), last: 0 })
+}
+
+/// All lives of a site's stream, oldest first, each with its last number; the present one is the last.
+async fn lives(db: &mut AnyConnection, site: &SiteId) -> Result<Vec<(Incarnation, u64)>, HubError> {
+    let rows = sqlx::query(
+        "SELECT ordinal, incarnation, last FROM stream_life WHERE site = $1
+         UNION ALL SELECT 9223372036854775807, incarnation, n FROM stream WHERE site = $1 ORDER BY 1",
+    )
+    .bind(site.as_str())
+    .fetch_all(db)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let bytes: Vec<u8> = column(row, TABLE, "incarnation")?;
+            let incarnation = Incarnation::from_slice(&bytes)
+                .ok_or_else(|| HubError::corrupt(TABLE, "incarnation", "not its number of bytes"))?;
+            Ok((incarnation, unsigned(row, TABLE, "last")?))
+        })
+        .collect()
+}
+
+/// Lives with items the site has not acknowledged, oldest first, and the present one.
+pub async fn links(db: &mut AnyConnection, site: &SiteId) -> Result<Vec<Link>, HubError> {
+    let lives = lives(db, site).await?;
+    let acknowledged = acknowledged(db, site).await?;
+    let mut links = Vec::with_capacity(lives.len());
+    let mut parent = None;
+    for (index, (incarnation, last)) in lives.iter().enumerate() {
+        let through = acknowledged.get(incarnation).map_or(0, |mark| mark.n);
+        if through < *last || index + 1 == lives.len() {
+            links.push(Link { incarnation: *incarnation, parent, last: *last });
+        }
+        parent = Some(Position { incarnation: *incarnation, n: *last });
+    }
+    Ok(links)
+}
+
+/// What the site has acknowledged, by life of the hub.
+pub async fn acknowledged(
+    db: &mut AnyConnection,
+    site: &SiteId,
+) -> Result<BTreeMap<Incarnation, Mark>, HubError> {
+    let rows = cursor::all(db, site, cursor::DOWN).await?;
+    rows.iter().map(|row| cursor::mark(row).map(|mark| (mark.incarnation, mark))).collect()
+}
+
+/// The number through which the site has acknowledged the stream of this life.
+pub async fn through(
+    db: &mut AnyConnection,
+    site: &SiteId,
+    incarnation: Incarnation,
+) -> Result<u64, HubError> {
+    Ok(acknowledged(db, site).await?.get(&incarnation).map_or(0, |mark| mark.n))
+}
+
+/// How many items the site has not acknowledged.
+pub async fn unacknowledged(db: &mut AnyConnection, site: &SiteId) -> Result<u64, HubError> {
+    let acknowledged = acknowledged(db, site).await?;
+    let lives = lives(db, site).await?;
+    let through = |life: &Incarnation| acknowledged.get(life).map_or(0, |mark| mark.n);
+    Ok(lives.iter().map(|(life, last)| last.saturating_sub(through(life))).sum())
+}
+
+/// Notes an acknowledgement. Records the site has are forgotten here: personal data and labels do not stay longer
+/// under way than they must. Changes stay, since documents are opened from them.
+pub async fn acknowledge(db: &mut AnyConnection, site: &SiteId, mark: Mark) -> Result<(), HubError> {
+    cursor::save(db, site, cursor::DOWN, mark, Vec::new()).await?;
+    sqlx::query(
+        "DELETE FROM item WHERE site = $1 AND origin = 0 AND incarnation = $2 AND n <= $3 AND kind IS NOT NULL",
+    )
+    .bind(site.as_str())
+    .bind(&mark.incarnation.0[..])
+    .bind(signed(mark.n))
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Items of the stream in its order: at most `limit`, up to the first with which they weigh more than `bytes_max`.
+pub async fn read(
+    db: &mut AnyConnection,
+    site: &SiteId,
+    query: &Query,
+    limit: usize,
+    bytes_max: usize,
+) -> Result<Vec<Outgoing>, HubError> {
+    let (after, doc) = match query {
+        Query::After { after } => (after, None),
+        Query::Document { doc, after } => (after, Some(doc)),
+    };
+    let lives = lives(db, site).await?;
+    // A position of a life that is not known here says nothing: everything is read again.
+    let known = after.and_then(|after| {
+        let index = lives.iter().position(|(life, _)| *life == after.incarnation)?;
+        Some((index, after.n))
+    });
+    let (first, mut after) = known.unwrap_or((0, 0));
+    let mut found: Vec<Outgoing> = Vec::new();
+    let mut bytes = 0_usize;
+    for (incarnation, _) in &lives[first.min(lives.len())..] {
+        let rows = sqlx::query(
+            "SELECT n, running, doc, kind, key, bytes FROM item
+             WHERE site = $1 AND origin = 0 AND incarnation = $2 AND n > $3 AND ($4 = '' OR doc = $4)
+             ORDER BY n LIMIT $5",
+        )
+        .bind(site.as_str())
+        .bind(&incarnation.0[..])
+        .bind(signed(after))
+        .bind(doc.map(outpost_sync::DocumentId::as_str).unwrap_or_default())
+        .bind(signed(limit.saturating_sub(found.len()) as u64))
+        .fetch_all(&mut *db)
+        .await?;
+        after = 0;
+        for row in &rows {
+            let running: Vec<u8> = column(row, "item", "running")?;
+            let running = Running::from_slice(&running)
+                .ok_or_else(|| HubError::corrupt("item", "running", "not its number of bytes"))?;
+            let mark = Mark { incarnation: *incarnation, n: unsigned(row, "item", "n")?, running };
+            let outgoing = Outgoing { mark, item: item::item(row)? };
+            bytes = bytes.saturating_add(outgoing.item.weight());
+            found.push(outgoing);
+            if bytes > bytes_max {
+                return Ok(found);
+            }
+        }
+        if found.len() >= limit {
+            break;
+        }
+    }
+    Ok(found)
+}
