@@ -176,7 +176,12 @@ async fn imports_name_each_refused_row(database: Database) {
         "{:#?}",
         report.refused
     );
-    let report = hub.import(Kind::Barcodes, "barcode,sku,quantity\n4006381333931,A-1,1\n4006381333932,A-1,1\n4006381333931,ZZ,1\n").await;
+    let report = hub
+        .import(
+            Kind::Barcodes,
+            "barcode,sku,quantity\n4006381333931,A-1,1\n4006381333932,A-1,1\n4006381333931,ZZ,1\n",
+        )
+        .await;
     let refused: Vec<_> = report.refused.iter().map(|row| (row.line, row.code)).collect();
     assert_eq!((report.accepted, refused), (1, vec![(3, "check_digit"), (4, "unknown_sku")]));
     let stock = "site,sku,location,quantity\nberlin-1,A-1,S-1,4\nnowhere,A-1,S-1,4\nberlin-1,ZZ,S-1,4\n";

@@ -83,7 +83,8 @@ async fn a_rejected_case_goes_elsewhere_and_never_back(database: Database) {
     assert_eq!(header.generation, 2);
     assert_eq!(header.lines[0].line, LineNo(1), "the line keeps its number");
     let detail = hub.detail(id).await;
-    let reasons = &detail.decisions[1].considered.iter().find(|seen| seen.site.as_str() == "berlin-1").unwrap();
+    let reasons =
+        &detail.decisions[1].considered.iter().find(|seen| seen.site.as_str() == "berlin-1").unwrap();
     assert_eq!(reasons.verdict, Verdict::Refused);
     assert_eq!(hub.stats().await.reroutes, 1);
     berlin.receive(&hub).await;
@@ -226,8 +227,11 @@ async fn a_hold_reaches_the_site_and_an_approval_lifts_it(database: Database) {
     hub.approve(id).await;
     berlin.receive(&hub).await;
     let case = *berlin.cases().keys().next().unwrap();
-    let kinds: Vec<_> =
-        berlin.hub_events(case).into_iter().map(|(_, event)| event["kind"].as_str().unwrap().to_owned()).collect();
+    let kinds: Vec<_> = berlin
+        .hub_events(case)
+        .into_iter()
+        .map(|(_, event)| event["kind"].as_str().unwrap().to_owned())
+        .collect();
     assert_eq!(kinds, ["hold_requested", "unhold_requested"]);
 }
 

@@ -48,7 +48,9 @@ async fn one_failure_in_a_group_fails_alone(database: Database) {
 
 async fn line_twice(db: &mut sqlx::AnyConnection) -> Result<(), HubError> {
     for _ in 0..2 {
-        sqlx::query("INSERT INTO line (site, up, since, last_seen) VALUES ('s', 1, 1, 1)").execute(&mut *db).await?;
+        sqlx::query("INSERT INTO line (site, up, since, last_seen) VALUES ('s', 1, 1, 1)")
+            .execute(&mut *db)
+            .await?;
     }
     Ok(())
 }

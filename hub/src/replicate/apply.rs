@@ -93,7 +93,7 @@ pub async fn give_up(unit: &mut Unit, batch: &Batch, reason: Refused) -> Result<
     }
     unit.count(counter::ITEMS_QUARANTINED, refusals.len() as i64);
     for progress in progress.values() {
-        item::save_progress(unit.db(), &batch.site, progress).await?;
+        inbox::save_progress(unit.db(), &batch.site, progress).await?;
     }
     Ok(refusals)
 }

@@ -14,11 +14,7 @@ pub(super) const DOWN: i64 = 0;
 pub(super) const UP: i64 = 1;
 
 /// All marks of a direction.
-pub(super) async fn all(
-    db: &mut AnyConnection,
-    site: &SiteId,
-    way: i64,
-) -> Result<Vec<AnyRow>, HubError> {
+pub(super) async fn all(db: &mut AnyConnection, site: &SiteId, way: i64) -> Result<Vec<AnyRow>, HubError> {
     let rows = sqlx::query("SELECT * FROM cursor WHERE site = $1 AND way = $2 ORDER BY incarnation")
         .bind(site.as_str())
         .bind(way)

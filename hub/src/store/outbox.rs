@@ -12,11 +12,7 @@ use crate::error::HubError;
 const TABLE: &str = "stream";
 
 /// Begins a site's stream, or continues it in a new life of the hub. An incarnation is used once.
-pub async fn mint(
-    db: &mut AnyConnection,
-    site: &SiteId,
-    incarnation: Incarnation,
-) -> Result<Link, HubError> {
+pub async fn mint(db: &mut AnyConnection, site: &SiteId, incarnation: Incarnation) -> Result<Link, HubError> {
     let Some(head) = stream::lock(db, site).await? else {
         stream::found(db, site, incarnation).await?;
         return Ok(Link { incarnation, parent: None, last: 0 });

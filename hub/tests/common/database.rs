@@ -32,7 +32,10 @@ impl Database {
         sqlx::any::install_default_drivers();
         let name = format!("hub_{}", uuid::Uuid::from_u128(rand::random()).simple());
         let mut connection = sqlx::AnyConnection::connect(&server).await.unwrap();
-        sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut connection).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name}")))
+            .execute(&mut connection)
+            .await
+            .unwrap();
         let (base, _) = server.rsplit_once('/').unwrap();
         Some(Self { url: format!("{base}/{name}"), directory: TempDir::new().unwrap() })
     }

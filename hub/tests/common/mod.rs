@@ -217,7 +217,11 @@ impl TestHub {
 
 /// A paid order to be shipped.
 pub fn ship_order(reference: &str, lines: &[(&str, u32)]) -> Value {
-    order(reference, lines, json!({ "service": "ship", "country": "DE", "postal_code": "10117", "method": "standard" }))
+    order(
+        reference,
+        lines,
+        json!({ "service": "ship", "country": "DE", "postal_code": "10117", "method": "standard" }),
+    )
 }
 
 /// A paid order to be collected.

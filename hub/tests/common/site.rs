@@ -79,7 +79,8 @@ impl SiteDouble {
                 document.merge(&[change]).unwrap();
             }
             None => {
-                let opened = Document::open(change.doc.clone(), self.incarnation, None, &[change.clone()]).unwrap();
+                let opened =
+                    Document::open(change.doc.clone(), self.incarnation, None, &[change.clone()]).unwrap();
                 self.documents.insert(change.doc, opened);
             }
         }
