@@ -148,6 +148,8 @@ CREATE TABLE cases (
 );
 CREATE INDEX cases_order ON cases (order_id);
 CREATE INDEX cases_site ON cases (site, live, pick_by);
+CREATE INDEX cases_live ON cases (live, site, units);
+CREATE INDEX cases_offered ON cases (offered_at, site);
 
 CREATE TABLE decision (
     id       TEXT PRIMARY KEY,

@@ -1,17 +1,14 @@
 //! Takes in what somebody else says of a parcel. It overwrites no fact; a contradiction is an exception.
 
-use outpost_model::fulfillment::Milestone;
 use outpost_model::intent::HubEvent;
 use outpost_model::rejection::Rejection;
 
-use super::documents;
+use super::{documents, settle};
 use crate::error::{HubError, Verdict};
-use crate::store::{case, exception, label};
+use crate::store::{case, label};
 use crate::wake::News;
 use crate::write::Unit;
 
-/// Facts that mean the parcel has left the site.
-const GONE: [&str; 4] = ["collected", "in_transit", "out_for_delivery", "delivered"];
 /// The longest name of a fact, in bytes.
 const FACT_BYTES_MAX: usize = 40;
 
@@ -32,25 +29,11 @@ pub async fn observe(unit: &mut Unit, tracking: &str, fact: &str) -> Result<Verd
     if row.state.observed.iter().any(|known| known.source == source && known.fact == fact) {
         return Ok(Ok(()));
     }
-    let gone = row.state.milestone() >= Milestone::HandedOver && !row.state.handovers.is_empty();
+    let before = row.state.exceptions.clone();
     let event = HubEvent::Observed { source, fact: fact.to_owned() };
     documents::say(unit, &mut row, Vec::new(), vec![event]).await?;
     unit.wakes.news.insert(News::Case(label.case));
-    if GONE.contains(&fact) && !gone {
-        let header = &row.state.header;
-        unit.raise(exception::New {
-            code: "carrier_contradicts",
-            sentence: format!(
-                "The carrier says that a parcel of order {} is {fact}, and {} has not handed it over.",
-                header.order_number, header.site
-            ),
-            once: format!("carrier_contradicts {} {tracking}", header.case),
-            order: Some(header.order),
-            case: Some(header.case),
-            site: Some(header.site.clone()),
-            payload: None,
-        })
-        .await?;
-    }
+    // A contradiction between the carrier's word and the site's facts is seen by the fold.
+    settle::raise_new(unit, &row, &before).await?;
     Ok(Ok(()))
 }

@@ -1,12 +1,15 @@
-//! Brings an order's row in line with its cases: where it stands, and whether something is to be routed.
+//! Brings an order's row in line with its cases: where it stands, whether something is to be routed, and what a person
+//! must look at.
 
-use outpost_model::fulfillment::Fulfillment;
+use std::collections::BTreeSet;
+
+use outpost_model::fulfillment::{Exception, Fulfillment};
 use outpost_model::id::OrderId;
 use outpost_model::milestone::{OrderState, Standing, order_state};
 
 use super::need::need;
 use crate::error::HubError;
-use crate::store::{case, order};
+use crate::store::{case, exception, order};
 use crate::wake::News;
 use crate::write::Unit;
 
@@ -55,4 +58,38 @@ pub fn state(row: &order::Row, cases: &[case::Row]) -> OrderState {
     }
     let states: Vec<Fulfillment> = cases.iter().map(|case| case.state.clone()).collect();
     order_state(&row.order, row.progress.standing, &states)
+}
+
+/// Raises what the fold sees in a case now and did not see before; resolves what it does not see any more.
+pub async fn raise_new(
+    unit: &mut Unit,
+    row: &case::Row,
+    before: &BTreeSet<Exception>,
+) -> Result<(), HubError> {
+    let header = &row.state.header;
+    let once = |exception: &Exception| format!("{} {} {}", exception.code, header.case, exception.event);
+    for seen in row.state.exceptions.difference(before) {
+        let what = match seen.code.as_str() {
+            "outside_authority" => "did something irrevocable without contact for order",
+            "authority_override" => "acted on a supervisor's word for order",
+            "observed_not_handed_over" => "has not handed over what a carrier says it has, of order",
+            "handed_over_though_revoked" => "handed over what had been taken away from it, of order",
+            _ => "reports something a person must look at in order",
+        };
+        unit.raise(exception::New {
+            code: &seen.code,
+            sentence: format!("{} {what} {} ({}).", header.site, header.order_number, seen.code),
+            once: once(seen),
+            order: Some(header.order),
+            case: Some(header.case),
+            site: Some(header.site.clone()),
+            payload: None,
+        })
+        .await?;
+    }
+    let now = unit.now();
+    for gone in before.difference(&row.state.exceptions) {
+        exception::gone(unit.db(), &once(gone), now).await?;
+    }
+    Ok(())
 }

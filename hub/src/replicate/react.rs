@@ -11,7 +11,7 @@ use outpost_model::quantity::Quantity;
 use super::project::{Answered, Before, Projection};
 use crate::app::{documents, label, lease, settle};
 use crate::error::HubError;
-use crate::store::{case, counter, exception, intent, order, rights};
+use crate::store::{counter, exception, intent, order, rights};
 use crate::wake::News;
 use crate::write::Unit;
 
@@ -32,9 +32,7 @@ pub async fn react(
             continue;
         }
         unit.wakes.news.insert(News::Case(*id));
-        for exception in row.state.exceptions.difference(&before.exceptions) {
-            raise(unit, row, &exception.code, &exception.event.to_string()).await?;
-        }
+        settle::raise_new(unit, row, &before.exceptions).await?;
         let over = now.ended || row.state.is_closed();
         if over && row.state.handovers.is_empty() {
             label::over(unit, *id).await?;
@@ -106,26 +104,6 @@ async fn answer(unit: &mut Unit, answered: &Answered, projection: &Projection) -
             header.site, header.order_number
         ),
         once: format!("cancel_refused {}", answered.intent),
-        order: Some(header.order),
-        case: Some(header.case),
-        site: Some(header.site.clone()),
-        payload: None,
-    })
-    .await?;
-    Ok(())
-}
-
-async fn raise(unit: &mut Unit, row: &case::Row, code: &str, event: &str) -> Result<(), HubError> {
-    let header = &row.state.header;
-    let what = match code {
-        "outside_authority" => "did something irrevocable for order",
-        "override" | "overridden" => "acted on a supervisor's word for order",
-        _ => "reports something a person must look at in order",
-    };
-    unit.raise(exception::New {
-        code,
-        sentence: format!("{} {what} {} ({code}).", header.site, header.order_number),
-        once: format!("{code} {} {event}", header.case),
         order: Some(header.order),
         case: Some(header.case),
         site: Some(header.site.clone()),

@@ -123,29 +123,29 @@ pub struct Load {
     pub offered: u32,
 }
 
-/// The work of all sites.
+/// The work of all sites. Two counts, each along an index of its own.
 pub async fn loads(db: &mut AnyConnection, since: UtcMillis) -> Result<BTreeMap<SiteId, Load>, HubError> {
-    let rows = sqlx::query(
-        "SELECT site, CAST(SUM(live) AS BIGINT) AS cases, CAST(SUM(live * units) AS BIGINT) AS units,
-                CAST(SUM(CASE WHEN offered_at >= $1 THEN 1 ELSE 0 END) AS BIGINT) AS offered
-         FROM cases WHERE live = 1 OR offered_at >= $1 GROUP BY site",
-    )
-    .bind(since.0)
-    .fetch_all(db)
-    .await?;
     let number = |row: &AnyRow, name| -> Result<u32, HubError> {
         Ok(u32::try_from(unsigned(row, TABLE, name)?).unwrap_or(u32::MAX))
     };
-    rows.iter()
-        .map(|row| {
-            let load = Load {
-                cases: number(row, "cases")?,
-                units: number(row, "units")?,
-                offered: number(row, "offered")?,
-            };
-            Ok((super::parsed(row, TABLE, "site")?, load))
-        })
-        .collect()
+    let mut loads: BTreeMap<SiteId, Load> = BTreeMap::new();
+    let live = sqlx::query(
+        "SELECT site, COUNT(*) AS cases, CAST(SUM(units) AS BIGINT) AS units FROM cases WHERE live = 1 GROUP BY site",
+    )
+    .fetch_all(&mut *db)
+    .await?;
+    for row in &live {
+        let load = loads.entry(super::parsed(row, TABLE, "site")?).or_default();
+        (load.cases, load.units) = (number(row, "cases")?, number(row, "units")?);
+    }
+    let offered = sqlx::query("SELECT site, COUNT(*) AS offered FROM cases WHERE offered_at >= $1 GROUP BY site")
+        .bind(since.0)
+        .fetch_all(db)
+        .await?;
+    for row in &offered {
+        loads.entry(super::parsed(row, TABLE, "site")?).or_default().offered = number(row, "offered")?;
+    }
+    Ok(loads)
 }
 
 fn read(row: &AnyRow) -> Result<Row, HubError> {

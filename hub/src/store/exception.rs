@@ -97,3 +97,16 @@ pub async fn id_of(db: &mut AnyConnection, once: &str) -> Result<Uuid, HubError>
     let row = sqlx::query("SELECT id FROM exception WHERE once = $1").bind(once).fetch_one(db).await?;
     super::parsed(&row, "exception", "id")
 }
+
+/// Resolves by rule the open exception with this key.
+pub async fn gone(db: &mut AnyConnection, once: &str, now: UtcMillis) -> Result<(), HubError> {
+    sqlx::query(
+        "UPDATE exception SET resolved_at = $2, resolved_by = 'hub', once = once || ' resolved ' || id
+         WHERE once = $1 AND resolved_at IS NULL",
+    )
+    .bind(once)
+    .bind(now.0)
+    .execute(db)
+    .await?;
+    Ok(())
+}
