@@ -97,7 +97,7 @@ async fn a_webhook_needs_its_signature_over_the_raw_body(database: Database) {
         "[channels.shopify.main]\ndomain = \"shop.example\"\nwebhook_secret = {SECRET:?}\ncurrency = \"EUR\"\n"
     );
     let api = Api::open(&database, &shop).await;
-    let body = br#"{"id":5551,"name":"#1","currency":"EUR","total_price":"1.00","line_items":[]}  "#.to_vec();
+    let body = br##"{"id":5551,"name":"#1","currency":"EUR","total_price":"1.00","line_items":[]}  "##.to_vec();
     let signed = |body: &[u8], secret: &str| {
         let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
         mac.update(body);
