@@ -67,7 +67,10 @@ async fn an_order_is_new_once_and_repeated_afterwards(database: Database) {
     let (status, first) = api.post("/v1/orders", body.clone()).await;
     assert_eq!((status, &first["repeated"]), (StatusCode::CREATED, &json!(false)));
     let (status, second) = api.post("/v1/orders", body).await;
-    assert_eq!((status, &second["repeated"], &second["order"]), (StatusCode::OK, &json!(true), &first["order"]));
+    assert_eq!(
+        (status, &second["repeated"], &second["order"]),
+        (StatusCode::OK, &json!(true), &first["order"])
+    );
     let (_, list) = api.get("/v1/orders?q=%231001").await;
     assert_eq!(list["orders"].as_array().unwrap().len(), 1);
     let (_, none) = api.get("/v1/orders?q=%25").await;
@@ -97,7 +100,8 @@ async fn a_webhook_needs_its_signature_over_the_raw_body(database: Database) {
         "[channels.shopify.main]\ndomain = \"shop.example\"\nwebhook_secret = {SECRET:?}\ncurrency = \"EUR\"\n"
     );
     let api = Api::open(&database, &shop).await;
-    let body = br##"{"id":5551,"name":"#1","currency":"EUR","total_price":"1.00","line_items":[]}  "##.to_vec();
+    let body =
+        br##"{"id":5551,"name":"#1","currency":"EUR","total_price":"1.00","line_items":[]}  "##.to_vec();
     let signed = |body: &[u8], secret: &str| {
         let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
         mac.update(body);
@@ -122,7 +126,11 @@ async fn a_webhook_needs_its_signature_over_the_raw_body(database: Database) {
         assert_eq!((status, &answer["code"]), (StatusCode::UNAUTHORIZED, &json!("signature_wrong")));
     }
     let (_, stats) = api.get("/v1/stats").await;
-    assert_eq!((&stats["orders_captured"], &stats["malformed_kept"]), (&json!(0), &json!(0)), "nothing is stored");
+    assert_eq!(
+        (&stats["orders_captured"], &stats["malformed_kept"]),
+        (&json!(0), &json!(0)),
+        "nothing is stored"
+    );
     let (status, _) = api.send(request(signed(&body, SECRET), "Shop.Example")).await;
     assert!(status.is_success(), "{status}");
 }
@@ -173,7 +181,8 @@ async fn refusals_have_their_codes(database: Database) {
         assert_eq!((found, answer["code"].as_str()), (status, Some(code)), "{path}");
     }
     // A hub with a token still takes what proves itself otherwise, and only that.
-    let (status, answer) = api.post("/v1/carriers/observations", r#"{"tracking":"x","fact":"delivered"}"#).await;
+    let (status, answer) =
+        api.post("/v1/carriers/observations", r#"{"tracking":"x","fact":"delivered"}"#).await;
     assert_eq!((status, &answer["code"]), (StatusCode::UNAUTHORIZED, &json!("token_needed")));
     let _: Arc<outpost_config::HubSettings> = api.hub.settings.clone();
 }

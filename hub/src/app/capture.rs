@@ -86,16 +86,16 @@ async fn blocked(unit: &mut Unit, read: &Captured) -> Result<Vec<Finding>, HubEr
             at: sku.to_string(),
         });
     }
-    if let Delivery::Pickup { site } | Delivery::ShipToStore { site } = &read.order.delivery {
-        if site::get(unit.db(), site).await?.is_none() {
-            findings.push(Finding {
-                code: "unknown_site",
-                sentence: format!(
-                    "The site of collection {site} is not known. Import it, then approve the order."
-                ),
-                at: site.to_string(),
-            });
-        }
+    if let Delivery::Pickup { site } | Delivery::ShipToStore { site } = &read.order.delivery
+        && site::get(unit.db(), site).await?.is_none()
+    {
+        findings.push(Finding {
+            code: "unknown_site",
+            sentence: format!(
+                "The site of collection {site} is not known. Import it, then approve the order."
+            ),
+            at: site.to_string(),
+        });
     }
     Ok(findings)
 }

@@ -48,12 +48,12 @@ pub async fn offer(unit: &mut Unit, row: &order::Row, offer: &Offer<'_>) -> Resu
     let service = order.delivery.service();
     let mut records = Vec::new();
     let mut consignee = None;
-    if let Some(record) = row.consignee {
-        if let Some((contact, retain_until)) = contact::get(unit.db(), record).await? {
-            let bytes = to_json(&ContactRecord { contact: &contact, retain_until })?.into_bytes();
-            records.push(Record { kind: "contact".to_owned(), key: record.to_string(), bytes });
-            consignee = Some(record);
-        }
+    if let Some(record) = row.consignee
+        && let Some((contact, retain_until)) = contact::get(unit.db(), record).await?
+    {
+        let bytes = to_json(&ContactRecord { contact: &contact, retain_until })?.into_bytes();
+        records.push(Record { kind: "contact".to_owned(), key: record.to_string(), bytes });
+        consignee = Some(record);
     }
     let header = Header {
         case,

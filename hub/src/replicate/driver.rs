@@ -118,10 +118,10 @@ impl Driver {
     }
 
     fn tell(&self, site: &SiteId, message: Message) {
-        if let Some(peer) = self.peers.get(site) {
-            if peer.try_send(message).is_err() {
-                metrics::counter!("hub_peer_queue_full").increment(1);
-            }
+        if let Some(peer) = self.peers.get(site)
+            && peer.try_send(message).is_err()
+        {
+            metrics::counter!("hub_peer_queue_full").increment(1);
         }
     }
 

@@ -138,10 +138,11 @@ pub async fn loads(db: &mut AnyConnection, since: UtcMillis) -> Result<BTreeMap<
         let load = loads.entry(super::parsed(row, TABLE, "site")?).or_default();
         (load.cases, load.units) = (number(row, "cases")?, number(row, "units")?);
     }
-    let offered = sqlx::query("SELECT site, COUNT(*) AS offered FROM cases WHERE offered_at >= $1 GROUP BY site")
-        .bind(since.0)
-        .fetch_all(db)
-        .await?;
+    let offered =
+        sqlx::query("SELECT site, COUNT(*) AS offered FROM cases WHERE offered_at >= $1 GROUP BY site")
+            .bind(since.0)
+            .fetch_all(db)
+            .await?;
     for row in &offered {
         loads.entry(super::parsed(row, TABLE, "site")?).or_default().offered = number(row, "offered")?;
     }
