@@ -26,7 +26,7 @@ const UNKNOWN: Runbook = Runbook {
 
 const APPROVE: &str = "Approve the order when it may go on, or cancel it.";
 
-const RUNBOOKS: [Runbook; 28] = [
+const RUNBOOKS: [Runbook; 40] = [
     Runbook {
         code: "no_site_left",
         means: "No site can deliver what is left of the order: each has failed, lacks stock, is silent or was ruled out.",
@@ -193,17 +193,106 @@ const RUNBOOKS: [Runbook; 28] = [
         steps: &["Add a GS1 company prefix or another extension digit to the settings."],
     },
     Runbook {
-        code: "label_failed",
-        means: "The carrier sold no label after several attempts. The site can pack, but not send.",
+        code: "carrier_unreachable",
+        means: "The carrier sold no label after several attempts. The site can pick and pack, but not send.",
         steps: &[
-            "Read what the carrier says.",
-            "Correct the address, or choose another method; then have the label bought again.",
+            "Read what the carrier says; when its service is down, labels are bought by themselves once it is back.",
+            "When it refuses the address or method, correct it in the shop and cancel the order here.",
         ],
     },
     Runbook {
-        code: "negative_sellable",
-        means: "A site has sold over the counter what was promised.",
-        steps: &["Have the site count the SKU.", "Short or re-route what cannot be picked."],
+        code: "cancel_refused",
+        means: "A site could not carry out a cancellation: the goods had left, or the customer stood at the counter.",
+        steps: &[
+            "Read the site's reason in the timeline.",
+            "Intercept the parcel or open a return.",
+            "Correct the refund in the shop.",
+        ],
+    },
+    Runbook {
+        code: "quarantined",
+        means: "A site sent something that could not be accepted: malformed, forged, or not its to say. It is kept aside.",
+        steps: &[
+            "The other documents of the site go on; only this one stands still.",
+            "Find out whether the site runs a later version or was restored from an old copy.",
+            "Have the appliance's log looked at; re-enroll it when its key may have leaked.",
+        ],
+    },
+    Runbook {
+        code: "contradiction",
+        means: "Two facts of a case cannot both be true. Both are booked; nothing was guessed.",
+        steps: &[
+            "Read both in the timeline and ask the site which one happened.",
+            "Have the site count the SKU.",
+        ],
+    },
+    Runbook {
+        code: "handed_over_though_revoked",
+        means: "A site handed over goods of a case that the hub had taken away; another site may have the same work.",
+        steps: &[
+            "See whether another site works on the same units and cancel that part.",
+            "If both went out, open a return.",
+        ],
+    },
+    Runbook {
+        code: "observed_not_handed_over",
+        means: "A carrier has seen a parcel that its site has not handed over in the book.",
+        steps: &[
+            "Ask the site: usually the driver took it before it was scanned.",
+            "Have it book the handover as already done.",
+        ],
+    },
+    Runbook {
+        code: "label_refused",
+        means: "The carrier does not sell a label for this parcel. The site can pick and pack, but not send.",
+        steps: &[
+            "Read what the carrier says: mostly the address or the method.",
+            "Correct it in the shop and cancel the order here; the corrected one comes as a new one.",
+        ],
+    },
+    Runbook {
+        code: "label_void_refused",
+        means: "The carrier does not take a label back that is not needed any more; it may be charged.",
+        steps: &["Claim it back from the carrier by its tracking number."],
+    },
+    Runbook {
+        code: "site_rolled_back",
+        means: "A site has lost data that it had sent: it was restored from a copy, or its disk was replaced.",
+        steps: &[
+            "Ask the site what was done since the copy was made.",
+            "What the hub had received is sent back to it.",
+        ],
+    },
+    Runbook {
+        code: "hub_rolled_back",
+        means: "A site knows more of this hub than the hub itself: the hub was restored from a copy.",
+        steps: &[
+            "Raise the hub's epoch as its handbook says.",
+            "Compare the orders since the copy with the channels.",
+        ],
+    },
+    Runbook {
+        code: "stream_forgotten",
+        means: "A site needs items that the hub no longer keeps.",
+        steps: &["Have the appliance enrolled anew; it gets everything from the start."],
+    },
+    Runbook {
+        code: "stream_diverged",
+        means: "A site and the hub remember two different pasts of the same stream.",
+        steps: &["Find out which of the two was restored from a copy.", "Have the appliance enrolled anew."],
+    },
+    Runbook {
+        code: "refused_by_site",
+        means: "A site could not take something the hub sent: mostly it runs an older version.",
+        steps: &[
+            "Update the site's program.",
+            "Until then its part of the order stands still: move it to another site.",
+        ],
+    },
+    Runbook {
+        code: "item_too_large",
+        means: "Something the hub has to say to a site is longer than the line takes.",
+        steps: &["Raise the largest frame in the settings of hub and site, or split the order."],
     },
 ];
 
@@ -218,5 +307,47 @@ mod tests {
         assert!(RUNBOOKS.iter().all(|runbook| !runbook.steps.is_empty() && runbook.means.ends_with('.')));
         assert_eq!(of("no_site_left").code, "no_site_left");
         assert_eq!(of("never_heard_of").code, "");
+    }
+
+    /// Codes stand in the sources where exceptions are raised: as a field, in a finding, in the fold of a case.
+    fn raised(folder: &std::path::Path, codes: &mut std::collections::BTreeSet<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                raised(&path, codes);
+                continue;
+            }
+            let source = std::fs::read_to_string(&path).unwrap();
+            let consts = if path.to_string_lossy().contains("/fold/") { ": &str = \"" } else { "code: \"" };
+            let marks =
+                ["code: \"", "notes.find(\"", "notes.find(\n", "self.raise(\"", "=> (\"", "=> (\n", consts];
+            for mark in marks {
+                for rest in source.split(mark).skip(1) {
+                    let code: String =
+                        rest.trim_start().trim_start_matches('"').chars().take_while(|c| *c != '"').collect();
+                    let is_code = code.contains('_')
+                        || code == "contradiction"
+                        || code == "archived"
+                        || code == "quarantined";
+                    if is_code && code.chars().all(|c| c.is_ascii_lowercase() || c == '_') {
+                        codes.insert(code);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn whatever_is_raised_has_a_runbook() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut codes = std::collections::BTreeSet::new();
+        for folder in
+            ["src/app", "src/work", "src/replicate", "src/connect/shopify", "../sync/model/src/fold"]
+        {
+            raised(&root.join(folder), &mut codes);
+        }
+        assert!(codes.len() >= 25, "the sources are read: {codes:?}");
+        let missing: Vec<&String> = codes.iter().filter(|code| of(code).code.is_empty()).collect();
+        assert!(missing.is_empty(), "no runbook for {missing:?}");
     }
 }
