@@ -121,7 +121,7 @@ async fn progress(unit: &mut Unit, batch: &Batch) -> Result<BTreeMap<Incarnation
     for incarnation in present {
         // The frame's signature proves that the install vouches for it.
         let link = Link { incarnation, parent: None, last: 0 };
-        if incarnation != hub {
+        if incarnation != hub && !all.contains_key(&incarnation) {
             enrollment::note_incarnation(unit.db(), &batch.site, batch.install, &link, now).await?;
         }
         all.entry(incarnation).or_insert_with(|| Progress::start(incarnation));
