@@ -80,7 +80,8 @@ impl SiteDouble {
             }
             None => {
                 let opened =
-                    Document::open(change.doc.clone(), self.incarnation, None, &[change.clone()]).unwrap();
+                    Document::open(change.doc.clone(), self.incarnation, None, std::slice::from_ref(&change))
+                        .unwrap();
                 self.documents.insert(change.doc, opened);
             }
         }
