@@ -29,18 +29,20 @@ pub struct World {
     _directory: tempfile::TempDir,
 }
 
-/// The databases to test on: SQLite, and PostgreSQL where one is named by `OUTPOST_TEST_POSTGRES`.
+/// The databases to test on: SQLite, and the PostgreSQL server that `OUTPOST_TEST_POSTGRES` names. Without one this
+/// fails, unless whoever runs the tests has said that SQLite alone is enough.
 pub async fn databases() -> Vec<Option<String>> {
-    let mut all = vec![None];
-    if let Ok(server) = std::env::var("OUTPOST_TEST_POSTGRES") {
-        sqlx::any::install_default_drivers();
-        let name = format!("replicate_{:032x}", rand::random::<u128>());
-        let mut connection = AnyConnection::connect(&server).await.unwrap();
-        sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut connection).await.unwrap();
-        let (base, _) = server.rsplit_once('/').unwrap();
-        all.push(Some(format!("{base}/{name}")));
-    }
-    all
+    let Ok(server) = std::env::var("OUTPOST_TEST_POSTGRES") else {
+        let chosen = std::env::var("OUTPOST_TEST_DATABASES").unwrap_or_default();
+        assert_eq!(chosen, "sqlite", "OUTPOST_TEST_POSTGRES names no PostgreSQL server");
+        return vec![None];
+    };
+    sqlx::any::install_default_drivers();
+    let name = format!("replicate_{:032x}", rand::random::<u128>());
+    let mut connection = AnyConnection::connect(&server).await.unwrap();
+    sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut connection).await.unwrap();
+    let (base, _) = server.rsplit_once('/').unwrap();
+    vec![None, Some(format!("{base}/{name}"))]
 }
 
 impl World {
