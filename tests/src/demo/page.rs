@@ -20,6 +20,8 @@ pub fn router(chain: Arc<Chain>) -> Router {
         .route("/act/{act}", post(act_on_chain))
         .route("/act/{act}/{site}", post(act_on_site))
         .with_state(chain)
+        // Served here too: the page must look as it should while the hub is stopped.
+        .merge(outpost_daemon::assets::style_routes())
 }
 
 async fn state(State(chain): State<Arc<Chain>>) -> Response {
@@ -104,7 +106,7 @@ async fn page(State(chain): State<Arc<Chain>>) -> Html<String> {
     }
     Html(format!(
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>\
-         <title>Outpost demo</title><link rel=stylesheet href='{hub}/assets/outpost.css'>\
+         <title>Outpost demo</title><link rel=stylesheet href='/assets/outpost.css'>\
          <main class=page><h1>A chain of stores</h1>\
          <p><a href='{hub}/'>Console of the hub</a> · <a href='{hub}/docs'>its interface</a></p>\
          <table class=table><thead><tr><th>Handhelds<th>Line<th>Printer<th>Edge daemon</thead><tbody>{rows}</tbody></table>\
