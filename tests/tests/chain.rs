@@ -1,5 +1,7 @@
 //! Whole chains of real daemons under real trouble: killed processes, real brokers, both databases.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
