@@ -13,10 +13,11 @@ use outpost_hub::{Hub, HubError, start, store};
 use outpost_model::header::Service;
 use outpost_model::id::SiteId;
 use outpost_sync::{Input, Now};
-use sqlx::{AnyConnection, AssertSqlSafe, Connection, Row};
+use sqlx::Row;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::database::Database;
 use crate::site::SimSite;
 
 /// How long anything may take before a test gives up.
@@ -29,20 +30,10 @@ pub struct World {
     _directory: tempfile::TempDir,
 }
 
-/// The databases to test on: SQLite, and the PostgreSQL server that `OUTPOST_TEST_POSTGRES` names. Without one this
-/// fails, unless whoever runs the tests has said that SQLite alone is enough.
+/// The databases to test on: SQLite, and a new one on PostgreSQL.
 pub async fn databases() -> Vec<Option<String>> {
-    let Ok(server) = std::env::var("OUTPOST_TEST_POSTGRES") else {
-        let chosen = std::env::var("OUTPOST_TEST_DATABASES").unwrap_or_default();
-        assert_eq!(chosen, "sqlite", "OUTPOST_TEST_POSTGRES names no PostgreSQL server");
-        return vec![None];
-    };
-    sqlx::any::install_default_drivers();
-    let name = format!("replicate_{:032x}", rand::random::<u128>());
-    let mut connection = AnyConnection::connect(&server).await.unwrap();
-    sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut connection).await.unwrap();
-    let (base, _) = server.rsplit_once('/').unwrap();
-    vec![None, Some(format!("{base}/{name}"))]
+    let postgres = Database::postgres().await.map(|database| Some(database.url));
+    std::iter::once(None).chain(postgres).collect()
 }
 
 impl World {
