@@ -27,6 +27,7 @@ use crate::write::{Answer, Core, FateUnknown, Job, Limits, Writer, WriterGone, W
 pub const EXIT_FATE_UNKNOWN: u8 = 75;
 
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(600);
+const HOUSEKEEPING_GOES_ON_AFTER: Duration = Duration::from_secs(2);
 const RULES_LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// The site daemon of Outpost.
@@ -121,7 +122,7 @@ async fn serve(settings: EdgeSettings) -> anyhow::Result<()> {
     supervisor.spawn("http", server.serve(router, token));
     // A job that came back proves that the writer lives and the database can be written.
     match state.writer.submit_patiently(Job::Housekeep).await? {
-        Answer::Done => ready.ready(),
+        Answer::Done | Answer::MoreToDo => ready.ready(),
         answer => anyhow::bail!("the database cannot be written: {answer:?}"),
     }
     tracing::info!(%address, site = %state.site.id, "serving");
@@ -156,15 +157,18 @@ fn take_up_hub_rules(conn: &rusqlite::Connection, site: &Site) -> anyhow::Result
 }
 
 async fn housekeep(writer: Writer, token: CancellationToken) -> Result<(), WriterGone> {
+    let mut pause = HOUSEKEEPING_EVERY;
     loop {
         tokio::select! {
             () = token.cancelled() => return Ok(()),
-            () = tokio::time::sleep(HOUSEKEEPING_EVERY) => {}
+            () = tokio::time::sleep(pause) => {}
         }
-        match writer.submit_patiently(Job::Housekeep).await {
+        pause = match writer.submit_patiently(Job::Housekeep).await {
             Err(_) if token.is_cancelled() => return Ok(()),
-            answer => drop(answer?),
-        }
+            // However fast outcomes pile up, they are dropped faster.
+            Ok(Answer::MoreToDo) => HOUSEKEEPING_GOES_ON_AFTER,
+            answer => answer.map(|_| HOUSEKEEPING_EVERY)?,
+        };
     }
 }
 

@@ -339,3 +339,71 @@ fn a_carrier_label_is_printed_from_the_bytes_that_were_bought_and_from_no_others
     assert_eq!(store::print_job::bytes(bench.core.connection(), jobs[0].id).unwrap(), Some(bytes));
     assert!(matches!(bench.act(case, hand_over(ProofMethod::Scan, None)), Answer::Applied(_)));
 }
+
+#[test]
+fn a_label_no_printer_takes_is_refused_before_anything_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::stocked(folder.path(), 10);
+    let case = bench.offer(Service::Ship, 1)[0];
+    let parcel = outpost_model::container::parcel(case, 1);
+    let record: RecordId = "0190b3a4-c5d6-7e8f-9a0b-1c2d3e4f5063".parse().unwrap();
+    let bytes = vec![b'x'; store::print_job::LABEL_BYTES_MAX + 1];
+    let bought = HubEvent::LabelBought {
+        container: parcel.clone(),
+        carrier: "virtual".to_owned(),
+        number: "VC2".to_owned(),
+        label_hash: blake3::hash(&bytes).to_hex().to_string(),
+        record,
+    };
+    bench.pick(case, "T1");
+    let pack = CaseCommand::Pack {
+        container: parcel.clone(),
+        contents: Vec::new(),
+        weight_g: None,
+        dimensions: None,
+    };
+    assert!(matches!(bench.act(case, pack), Answer::Applied(_)));
+    bench.tell_hub();
+    let bytes = bench.hub.record("label", &record.to_string(), bytes);
+    let (_, bought) = bench.hub.say(case, bought);
+    bench.merge(vec![bytes, bought]);
+    let incarnation = bench.core.incarnation();
+    assert_eq!(rejected(bench.act(case, label(LabelKind::Carrier, parcel.as_str()))), "label_size");
+    assert_eq!(bench.core.incarnation(), incarnation, "nothing was rolled back");
+    assert!(!bench.case(case).containers[&parcel].carrier_labeled());
+}
+
+#[test]
+fn what_a_person_does_settles_the_intent_that_waited_for_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::stocked(folder.path(), 10);
+    let cases = bench.offer(Service::Pickup, 2);
+    let mut waiting = Vec::new();
+    for (case, tote) in cases.iter().zip(["T1", "T2"]) {
+        bench.pick(*case, tote);
+        bench.act(*case, CaseCommand::CustomerArrived { via: "counter".to_owned() });
+        let intent = cancel(&mut bench, *case);
+        assert_eq!(bench.case(*case).intents[&intent].answer, Given::Pending);
+        waiting.push(intent);
+    }
+    assert!(matches!(bench.act(cases[0], hand_over(ProofMethod::Identification, None)), Answer::Applied(_)));
+    let answer = bench.case(cases[0]).intents[&waiting[0]].answer.clone();
+    assert!(matches!(&answer, Given::Refused(why) if why.as_str() == "already_handed_over"), "{answer:?}");
+    assert_eq!(bench.case(cases[0]).milestone(), Milestone::Closed);
+    let left = CaseCommand::RefuseHandover { reason: reason("customer_changed_mind") };
+    assert!(matches!(bench.act(cases[1], left.clone()), Answer::Applied(_)));
+    assert_eq!(bench.case(cases[1]).intents[&waiting[1]].answer, Given::Accepted);
+    assert_eq!(bench.case(cases[1]).to_put_back.len(), 1);
+    // An amendment needs the stock book, which the decision about the command did not have.
+    let case = bench.offer(Service::Pickup, 1)[0];
+    bench.pick(case, "T3");
+    bench.act(case, CaseCommand::CustomerArrived { via: "counter".to_owned() });
+    bench.tell_hub();
+    let qty = outpost_model::quantity::Quantity::new(2).unwrap();
+    let (intent, item) =
+        bench.hub.say(case, HubEvent::AmendRequested { line: outpost_model::id::LineNo(1), qty });
+    bench.merge(vec![item]);
+    assert_eq!(bench.case(case).intents[&intent].answer, Given::Pending);
+    assert!(matches!(bench.act(case, left), Answer::Applied(_)));
+    assert_eq!(bench.case(case).intents[&intent].answer, Given::Accepted);
+}

@@ -7,8 +7,10 @@ use outpost_edge::store::{self, exception, right, stock};
 use outpost_edge::testing::{Bench, CASE_SKU, header};
 use outpost_edge::write::{Answer, Core, Job, Limits};
 use outpost_model::command::{CaseCommand, SiteCommand};
+use outpost_model::fulfillment::Answer as Given;
 use outpost_model::header::Service;
 use outpost_model::id::RecordId;
+use outpost_model::intent::HubEvent;
 use outpost_model::page::{HubPageEvent, LedgerFact, SkuQty};
 use outpost_model::quantity::Quantity;
 
@@ -212,7 +214,8 @@ fn personal_data_is_gone_after_its_retention() {
         header(&bench.core.site().id.clone(), bench.new_case(), Service::Pickup, 1, bench.now.wall);
     offer.consignee = Some(record);
     let offer = bench.hub.offer(&offer);
-    bench.merge(vec![item, offer]);
+    let label = bench.hub.record("label", &record.to_string(), b"^XA^XZ".to_vec());
+    bench.merge(vec![item, offer, label]);
     for text in ["ada", "EXAMPLE", "1234"] {
         let found = store::query::pickup::search(bench.core.connection(), text).unwrap();
         assert_eq!(found.len(), 1, "{text}");
@@ -223,11 +226,17 @@ fn personal_data_is_gone_after_its_retention() {
     bench.now.wall = now.wall + 31_536_000_000;
     assert_eq!(bench.job(Job::Housekeep), Answer::Done);
     assert_eq!(store::query::pickup::search(bench.core.connection(), "ada").unwrap().len(), 1);
+    let label =
+        |bench: &Bench| store::record::load(bench.core.connection(), "label", &record.to_string()).unwrap();
+    assert!(label(&bench).is_some());
     bench.now = now;
     bench.pass(1_001);
     assert_eq!(bench.job(Job::Housekeep), Answer::Done);
     assert!(store::query::pickup::search(bench.core.connection(), "ada").unwrap().is_empty());
     assert_eq!(store::record::load_contact(bench.core.connection(), record).unwrap(), None);
+    bench.pass(store::record::LABELS_KEPT_MS);
+    assert_eq!(bench.job(Job::Housekeep), Answer::Done);
+    assert_eq!(label(&bench), None);
 }
 
 #[test]
@@ -240,4 +249,74 @@ fn a_failed_mint_at_the_start_is_an_error_and_not_a_reuse() {
     // The same seed mints the incarnation of the first life again.
     let again = Core::open(conn, site, Limits::default(), &mut outpost_edge::Ids::seeded(1));
     assert!(again.is_err(), "an incarnation is never used twice");
+}
+
+#[test]
+fn an_amendment_takes_what_walk_ins_could_have_and_nothing_the_hub_may_promise() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::stocked(folder.path(), 20);
+    let cases = bench.offer(Service::Pickup, 2);
+    let before = store::query::stock::of_sku(bench.core.connection(), &sku()).unwrap();
+    assert!(before.unused > 0 && before.walk_in > 0, "{before:?}");
+    let amend = |bench: &mut Bench, case, qty: i64| {
+        bench.tell_hub();
+        let qty = Quantity::new(qty.unsigned_abs()).unwrap();
+        let (intent, item) =
+            bench.hub.say(case, HubEvent::AmendRequested { line: outpost_model::id::LineNo(1), qty });
+        bench.merge(vec![item]);
+        bench.case(case).intents[&intent].answer.clone()
+    };
+    let refused = amend(&mut bench, cases[0], 1 + before.walk_in + 1);
+    assert!(matches!(&refused, Given::Refused(why) if why.as_str() == "not_in_stock"), "{refused:?}");
+    assert_eq!(amend(&mut bench, cases[0], 1 + before.walk_in), Given::Accepted);
+    let after = store::query::stock::of_sku(bench.core.connection(), &sku()).unwrap();
+    assert_eq!((after.unused, after.walk_in), (before.unused, 0), "{after:?}");
+    let views = store::query::verify::documents(bench.core.connection(), true).unwrap();
+    assert!(views.iter().all(|view| view.projection_ok == Some(true)), "{views:?}");
+}
+
+#[test]
+fn a_value_that_no_table_takes_is_set_aside_and_what_follows_arrives() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::stocked(folder.path(), 10);
+    let mut pack = outpost_edge::testing::product("SKU-2", "4006381333948");
+    pack.barcodes[0].qty = Quantity::ZERO;
+    let bad = bench.hub.products(2, &[pack]);
+    let none = HubPageEvent::SerialsLeased {
+        extension: 3,
+        company_prefix: "4012345".to_owned(),
+        first: 9_000,
+        count: 0,
+    };
+    let good = bench.hub.opening("batch-2", &[(CASE_SKU, "R2", 5)]);
+    let mut items = vec![bad];
+    items.extend(bench.hub.page(none));
+    items.push(good);
+    let answer = bench.job(Job::Merge(bench.hub.batch(items)));
+    assert!(matches!(&answer, Answer::Merged(refused) if refused.len() == 2), "{answer:?}");
+    assert_eq!(stock::sums(bench.core.connection(), &sku()).unwrap().on_hand, 15);
+}
+
+#[test]
+fn outcomes_are_dropped_after_their_time_in_as_many_goes_as_it_takes() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::stocked(folder.path(), 1);
+    let unknown = bench.new_case();
+    for _ in 0..5 {
+        let commands: Vec<_> =
+            (0..500).map(|_| Job::Command(Box::new(bench.command(unknown, CaseCommand::Accept)))).collect();
+        bench.group(&commands).unwrap();
+    }
+    let kept = |bench: &Bench| -> i64 {
+        let count = "SELECT count(*) FROM outcome";
+        bench.core.connection().query_row(count, [], |row| row.get(0)).unwrap()
+    };
+    bench.pass(store::outcome::KEPT_MS);
+    assert_eq!(bench.job(Job::Housekeep), Answer::Done);
+    assert_eq!(kept(&bench), 2_500, "one at the edge of its time is kept");
+    bench.pass(1);
+    assert_eq!(bench.job(Job::Housekeep), Answer::MoreToDo);
+    assert_eq!(kept(&bench), 500);
+    assert_eq!(bench.job(Job::Housekeep), Answer::Done);
+    assert_eq!(kept(&bench), 0);
 }

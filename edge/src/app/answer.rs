@@ -2,22 +2,45 @@
 
 use outpost_model::answer::answer;
 use outpost_model::decide::Book;
+use outpost_model::fact::{Effect, SiteFact};
 use outpost_model::id::{EventId, Sku};
 use outpost_model::intent::HubEvent;
+use outpost_model::page::{LedgerFact, SkuQty};
 
 use super::case::context;
 use super::pick::book;
 use crate::store::case::CaseRow;
 use crate::write::{Stop, Unit};
 
-/// Answers an intent by rule, if one decides it.
-pub fn answer_by_rule(unit: &mut Unit<'_>, row: &mut CaseRow, intent: EventId) -> Result<(), Stop> {
-    let policy = unit.site().policy();
-    let mut context = context(unit, row, &policy)?;
-    context.book = amended(row, intent).map_or(Ok(Book::default()), |sku| book(unit, &sku, None))?;
-    if let Some(facts) = answer(&row.state, intent, &context) {
-        unit.act_by_rule();
-        unit.record(row, facts)?;
+/// Answers what waits and a rule decides. Called whenever the case has moved, on either side: what waited for a person
+/// may be settled by what the person did instead, or by the hub itself.
+pub fn answer_by_rule(unit: &mut Unit<'_>, row: &mut CaseRow) -> Result<(), Stop> {
+    let intents: Vec<EventId> = row.state.pending().collect();
+    for intent in intents {
+        let policy = unit.site().policy();
+        let mut context = context(unit, row, &policy)?;
+        context.book = amended(row, intent).map_or(Ok(Book::default()), |sku| book(unit, &sku, None))?;
+        if let Some(facts) = answer(&row.state, intent, &context) {
+            unit.act_by_rule();
+            grant_added(unit, row, &facts)?;
+            unit.record(row, facts)?;
+        }
+    }
+    Ok(())
+}
+
+/// An amendment that is accepted is promised like everything in a case. Its units are granted along with it and ahead
+/// of it: else they would be taken from rights that the hub may have promised to somebody else in the meantime.
+pub fn grant_added(unit: &mut Unit<'_>, row: &CaseRow, facts: &[SiteFact]) -> Result<(), Stop> {
+    let added = facts.iter().filter_map(|fact| match fact {
+        SiteFact::IntentAccepted { effect: Effect::Added { line, qty }, .. } => {
+            row.state.header.line(*line).map(|line| SkuQty { sku: line.sku.clone(), qty: *qty })
+        }
+        _ => None,
+    });
+    let units: Vec<SkuQty> = added.collect();
+    if !units.is_empty() {
+        unit.ledger(LedgerFact::Granted { units })?;
     }
     Ok(())
 }

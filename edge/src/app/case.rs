@@ -5,28 +5,33 @@ use outpost_model::decide::{Context, Proposal, SitePolicy, decide};
 use outpost_model::fact::{LabelKind, Permission, SiteFact};
 use outpost_model::id::{CaseId, ContainerId};
 
-use super::{hand_over, label, pick, short};
+use super::{answer, hand_over, label, pick, short};
 use crate::store::case::{self, CaseRow};
 use crate::write::{Stop, Unit, held};
 
 /// Does a command about a case.
 pub fn case(unit: &mut Unit<'_>, id: CaseId, command: &CaseCommand) -> Result<(), Stop> {
     let mut row = unit.case(id)?;
+    by_verb(unit, &mut row, command)?;
+    answer::answer_by_rule(unit, &mut row)
+}
+
+fn by_verb(unit: &mut Unit<'_>, row: &mut CaseRow, command: &CaseCommand) -> Result<(), Stop> {
     match command {
-        CaseCommand::Pick { .. } => pick::pick(unit, &mut row, command),
-        CaseCommand::Short { .. } => short::short(unit, &mut row, command),
-        CaseCommand::Label { .. } => label::label(unit, &mut row, command),
-        CaseCommand::HandOver { .. } => hand_over::hand_over(unit, &mut row, command),
-        CaseCommand::Pack { container, .. } => {
+        CaseCommand::Pick { .. } => pick::pick(unit, row, command),
+        CaseCommand::Short { .. } => short::short(unit, row, command),
+        CaseCommand::Label { .. } => label::label(unit, row, command),
+        CaseCommand::HandOver { .. } => hand_over::hand_over(unit, row, command),
+        CaseCommand::Pack { container, .. } | CaseCommand::Substitute { container, .. } => {
             let policy = unit.site().policy();
-            let mut context = context(unit, &row, &policy)?;
-            context.container_holder = other_holder(unit, &row, container)?;
-            carry_out(unit, &mut row, command, &context)
+            let mut context = context(unit, row, &policy)?;
+            context.container_holder = other_holder(unit, row, container)?;
+            carry_out(unit, row, command, &context)
         }
         _ => {
             let policy = unit.site().policy();
-            let context = context(unit, &row, &policy)?;
-            carry_out(unit, &mut row, command, &context)
+            let context = context(unit, row, &policy)?;
+            carry_out(unit, row, command, &context)
         }
     }
 }
@@ -46,6 +51,7 @@ pub fn carry_out(
     context: &Context<'_>,
 ) -> Result<(), Stop> {
     let decision = decide(&row.state, command, context)?;
+    answer::grant_added(unit, row, &decision.facts)?;
     let first = unit.events().len();
     let permitted: Vec<usize> = decision
         .facts

@@ -19,7 +19,9 @@ pub fn command(unit: &mut Unit<'_>, command: &Command) -> Result<Answer, Stop> {
     };
     match done {
         Ok(()) => {
-            let events = unit.events().to_vec();
+            // What a rule wrote in its wake is not the command's own.
+            let own = unit.events().iter().filter(|event| event.command == command.id);
+            let events: Vec<_> = own.copied().collect();
             let outcome = Outcome::Applied { events: events.clone() };
             outcome::insert(unit.tx(), command.id, &outcome, unit.now())?;
             Ok(Answer::Applied(events))

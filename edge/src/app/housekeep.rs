@@ -10,18 +10,22 @@ use crate::write::{Stop, Unit, trusted_time};
 const ROWS_MAX: u32 = 2_000;
 
 /// Drops personal data past its retention, outcomes past every retry, and journal rows that both sides have.
-pub fn housekeep(unit: &mut Unit<'_>) -> Result<(), Stop> {
-    let contacts = match retention_clock(unit)? {
-        Some(now) => record::purge_contacts(unit.tx(), now)?,
-        None => 0,
-    };
-    let labels = record::purge_labels(unit.tx(), unit.now())?;
-    let outcomes = outcome::prune(unit.tx(), unit.now(), ROWS_MAX)?;
+/// Says whether there is more to drop than it took.
+pub fn housekeep(unit: &mut Unit<'_>) -> Result<bool, Stop> {
+    let (mut contacts, mut labels, mut outcomes) = (0, 0, 0);
+    if let Some(now) = retention_clock(unit)? {
+        contacts = record::purge_contacts(unit.tx(), now)?;
+        // These are dated by the wall clock: they go when both clocks agree that it is time. An outcome that went too
+        // early would let a retry do its command again.
+        let agreed = now.min(unit.now());
+        labels = record::purge_labels(unit.tx(), agreed)?;
+        outcomes = outcome::prune(unit.tx(), agreed, ROWS_MAX)?;
+    }
     let rows = outpost_journal::forget(unit.tx(), ROWS_MAX as usize)?;
     if contacts + labels + outcomes + rows > 0 {
         tracing::info!(contacts, labels, outcomes, rows, "dropped what is past its retention");
     }
-    Ok(())
+    Ok(outcomes.max(rows) >= ROWS_MAX as usize)
 }
 
 /// The time by which retention is judged: the hub's as far as it is known, else its last reading. The wall clock has no

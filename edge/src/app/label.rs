@@ -45,6 +45,10 @@ pub fn label(unit: &mut Unit<'_>, row: &mut CaseRow, command: &CaseCommand) -> R
     let policy = unit.site().policy();
     let mut context = context(unit, row, &policy)?;
     context.container_holder = other_holder(unit, row, container)?;
+    if let Some(prepared) = &prepared {
+        // Before anything is written: a command cannot be refused after that.
+        print::fits(&prepared.bytes)?;
+    }
     context.label = prepared.as_ref().map(|prepared| prepared.resolved.clone());
     carry_out(unit, row, command, &context)?;
     match prepared {

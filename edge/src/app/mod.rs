@@ -67,7 +67,9 @@ pub fn perform(unit: &mut Unit<'_>, job: &Job) -> Result<Answer, Stop> {
             unit.raise(code, subject, event, sentence(code))?;
             Ok(Answer::Done)
         }
-        Job::Housekeep => housekeep::housekeep(unit).map(|()| Answer::Done),
+        Job::Housekeep => {
+            housekeep::housekeep(unit).map(|more| if more { Answer::MoreToDo } else { Answer::Done })
+        }
         Job::Print(change) => print::perform(unit, change),
     }
 }

@@ -5,10 +5,11 @@ use outpost_model::command::CaseCommand;
 use outpost_model::decide::{Book, Scanned};
 use outpost_model::id::{LocationId, Sku};
 use outpost_model::quantity::Quantity;
+use outpost_model::rights::walk_in;
 
 use super::case::{carry_out, context, other_holder};
 use crate::store::case::{self, CaseRow};
-use crate::store::{product, stock};
+use crate::store::{product, right, stock};
 use crate::write::{Stop, Unit};
 
 /// Picks units of a line.
@@ -49,6 +50,9 @@ pub fn book(unit: &Unit<'_>, sku: &Sku, location: Option<&LocationId>) -> Result
         Some(location) => stock::sellable_at(unit.tx(), sku, location)?,
         None => 0,
     };
-    let free = stock::sums(unit.tx(), sku)?.sellable - case::reserved(unit.tx(), sku)?;
+    // What the hub may still promise is spoken for too, perhaps already and not heard of here.
+    let unused = u64::try_from(right::load(unit.tx(), sku)?.unused()).unwrap_or(0);
+    let reserved = u64::try_from(case::reserved(unit.tx(), sku)?).unwrap_or(0);
+    let free = walk_in(stock::sums(unit.tx(), sku)?.sellable, reserved, unused);
     Ok(Book { at_location, free })
 }

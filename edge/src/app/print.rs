@@ -67,16 +67,23 @@ pub fn queue(
     now: UtcMillis,
     job: &NewPrintJob,
 ) -> StoreResult<Result<PrintJobId, Rejection>> {
-    if job.bytes.is_empty() || job.bytes.len() > LABEL_BYTES_MAX {
-        return Ok(Err(Rejection::new(
+    match fits(&job.bytes) {
+        Ok(()) => print_job::insert(conn, now, job).map(Ok),
+        Err(rejection) => Ok(Err(rejection)),
+    }
+}
+
+/// Refuses a label without bytes or with too many.
+pub fn fits(label: &[u8]) -> Result<(), Rejection> {
+    match label.len() {
+        1..=LABEL_BYTES_MAX => Ok(()),
+        bytes => Err(Rejection::new(
             "label_size",
             format!(
-                "The label has {} bytes; a printer gets 1 to {LABEL_BYTES_MAX}. Ask for a new label.",
-                job.bytes.len()
+                "The label has {bytes} bytes; a printer gets 1 to {LABEL_BYTES_MAX}. Ask for a new label."
             ),
-        )));
+        )),
     }
-    print_job::insert(conn, now, job).map(Ok)
 }
 
 /// Makes the change.

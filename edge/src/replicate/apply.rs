@@ -5,7 +5,7 @@ use outpost_journal::Stored;
 use outpost_model::event::Event;
 use outpost_model::fulfillment::Fulfillment;
 use outpost_model::header::Header;
-use outpost_model::id::{DocumentKey, EventId};
+use outpost_model::id::DocumentKey;
 use outpost_model::intent::HubEvent;
 use outpost_model::page::HubPageEvent;
 use outpost_sync::{Batch, Change, Incoming, Item, MergeError, Record, Refusal};
@@ -184,11 +184,7 @@ fn said(unit: &mut Unit<'_>, mut row: CaseRow, events: &[Event<HubEvent>]) -> Re
         row.state.apply_hub(event);
     }
     unit.save_case(Some(&before), &row)?;
-    let intents: Vec<EventId> = row.state.pending().collect();
-    for intent in intents {
-        app::answer_by_rule(unit, &mut row, intent)?;
-    }
-    Ok(())
+    app::answer_by_rule(unit, &mut row)
 }
 
 fn page_said(unit: &mut Unit<'_>, event: &Event<HubPageEvent>) -> Result<(), Stop> {

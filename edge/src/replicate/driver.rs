@@ -236,6 +236,8 @@ impl Driver {
                     self.heard(Heard { time: Some(time), ..Heard::default() }).await?;
                 }
             }
+            // The hub has given none yet.
+            Notice::Authority(bytes) if bytes.is_empty() => {}
             Notice::Authority(bytes) => match serde_json::from_slice(&bytes) {
                 Ok(given) => self.heard(Heard { authority: Some(given), ..Heard::default() }).await?,
                 Err(error) => tracing::warn!(%error, "the hub's authority cannot be read"),

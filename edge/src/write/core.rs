@@ -127,7 +127,7 @@ impl Core {
         stop: &Stop,
     ) -> Result<Committed, FateUnknown> {
         let Job::Merge(batch) = job else { return Ok(Committed::failed(stop)) };
-        if sqlite_code(stop).is_some() {
+        if is_fault_of_storage(stop) {
             return Ok(Committed::failed(stop));
         }
         let mut all = Committed { answers: Vec::new(), news: Vec::new(), wrote: false, permits: Vec::new() };
@@ -137,7 +137,7 @@ impl Core {
             let committed = match self.group(now, ids, &[Job::Merge(one.clone())]) {
                 Ok(committed) => committed,
                 Err(GroupError::FateUnknown(fate)) => return Err(fate),
-                Err(GroupError::RolledBack(stop)) if sqlite_code(&stop).is_some() => {
+                Err(GroupError::RolledBack(stop)) if is_fault_of_storage(&stop) => {
                     return Ok(Committed::failed(&stop));
                 }
                 Err(GroupError::RolledBack(stop)) => {
@@ -299,6 +299,13 @@ fn failed(stop: &Stop) -> Failed {
             sentence: "What is stored for this cannot be read. Nothing has changed; call support.",
         },
     }
+}
+
+/// Whether the same may succeed another time. A value that a table does not take is the fault of who sent it, and
+/// would fail for ever.
+fn is_fault_of_storage(stop: &Stop) -> bool {
+    let of_value = [ErrorCode::ConstraintViolation, ErrorCode::TypeMismatch, ErrorCode::TooBig];
+    sqlite_code(stop).is_some_and(|code| !of_value.contains(&code))
 }
 
 fn sqlite_code(stop: &Stop) -> Option<ErrorCode> {

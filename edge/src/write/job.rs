@@ -93,6 +93,8 @@ pub enum Answer {
     Printed(PrintResult),
     /// Done.
     Done,
+    /// Done as far as it goes in one job; the same job again goes on.
+    MoreToDo,
 }
 
 /// Why a job could not be done, in a stable code and a sentence for staff.
