@@ -20,13 +20,14 @@ use crate::site::Site;
 use crate::state::AppState;
 use crate::store;
 use crate::store::query::Readers;
-use crate::write::{Answer, Core, FateUnknown, Job, Limits, Writer, WriterGone, WriterOptions};
+use crate::write::{Answer, Core, FateUnknown, Heard, Job, Limits, Writer, WriterGone, WriterOptions};
 
 /// The exit code after a COMMIT whose fate is unknown: the service manager restarts the daemon, and retries of the
 /// same commands find out.
 pub const EXIT_FATE_UNKNOWN: u8 = 75;
 
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(600);
+const HOUSEKEEPING_FIRST_AFTER: Duration = Duration::from_secs(30);
 const HOUSEKEEPING_GOES_ON_AFTER: Duration = Duration::from_secs(2);
 const RULES_LOOK_EVERY: Duration = Duration::from_secs(5);
 
@@ -120,10 +121,11 @@ async fn serve(settings: EdgeSettings) -> anyhow::Result<()> {
     supervisor.spawn("metrics", metrics.clone().upkeep(token.clone()));
     let router = crate::http::router(state.clone(), readiness, metrics);
     supervisor.spawn("http", server.serve(router, token));
-    // A job that came back proves that the writer lives and the database can be written.
-    match state.writer.submit_patiently(Job::Housekeep).await? {
-        Answer::Done | Answer::MoreToDo => ready.ready(),
-        answer => anyhow::bail!("the database cannot be written: {answer:?}"),
+    // The incarnation was stored, so the database can be written; a job that came back proves that the writer lives.
+    // Housekeeping waits: it looks through the journal, and a store that restarts wants to scan.
+    match state.writer.submit_patiently(Job::Heard(Heard::default())).await? {
+        Answer::Done => ready.ready(),
+        answer => anyhow::bail!("the writer does not work: {answer:?}"),
     }
     tracing::info!(%address, site = %state.site.id, "serving");
     let asked = async {
@@ -157,7 +159,7 @@ fn take_up_hub_rules(conn: &rusqlite::Connection, site: &Site) -> anyhow::Result
 }
 
 async fn housekeep(writer: Writer, token: CancellationToken) -> Result<(), WriterGone> {
-    let mut pause = HOUSEKEEPING_EVERY;
+    let mut pause = HOUSEKEEPING_FIRST_AFTER;
     loop {
         tokio::select! {
             () = token.cancelled() => return Ok(()),
