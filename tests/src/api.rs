@@ -20,6 +20,8 @@ pub struct Answer {
     pub status: u16,
     /// Body.
     pub body: Value,
+    /// How long the daemon says it took, in microseconds.
+    pub served_us: Option<u64>,
 }
 
 impl Answer {
@@ -51,9 +53,13 @@ impl Api {
     async fn answer(request: reqwest::RequestBuilder) -> Result<Answer> {
         let response = request.send().await?;
         let status = response.status().as_u16();
+        let timing = response.headers().get("server-timing").and_then(|value| value.to_str().ok());
+        let millis =
+            timing.and_then(|text| text.strip_prefix("total;dur=")).and_then(|text| text.parse::<f64>().ok());
+        let served_us = millis.map(|millis| (millis * 1_000.0) as u64);
         let bytes = response.bytes().await?;
         let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        Ok(Answer { status, body })
+        Ok(Answer { status, body, served_us })
     }
 
     /// GET, expecting JSON.

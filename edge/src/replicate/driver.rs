@@ -9,6 +9,7 @@ use outpost_sync::{
     Effect, Identity, Input, Local, Mark, Notice, PeerKeys, PublicIdentity, Remote, Schema, Session, Side,
 };
 use rand::rngs::StdRng;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::apply::HUB;
@@ -25,6 +26,10 @@ const SCHEMA: Schema = Schema { min: 1, max: 1 };
 const IDLE: Duration = Duration::from_secs(60);
 /// A hub that is not heard for this many hellos counts as silent.
 const HELLOS_UNTIL_SILENT: u64 = 3;
+
+/// How long acknowledgements are gathered before they are written down. Each costs a commit that scans would wait
+/// for, and one that is lost costs no more than sending again.
+const ACKNOWLEDGE_EVERY: Duration = Duration::from_millis(500);
 
 /// Why the driver cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +74,9 @@ struct Driver {
     line: Line,
     rng: StdRng,
     inputs: VecDeque<Input>,
+    /// Of each incarnation the last mark that was acknowledged and is not written down yet.
+    acknowledged: Vec<Mark>,
+    acknowledge_at: Option<Instant>,
 }
 
 impl Driver {
@@ -104,7 +112,15 @@ impl Driver {
             Role::Site(state.site.id.clone()),
             token.clone(),
         )?;
-        Ok(Self { state, session, line, rng: rand::make_rng(), inputs: VecDeque::new() })
+        Ok(Self {
+            state,
+            session,
+            line,
+            rng: rand::make_rng(),
+            inputs: VecDeque::new(),
+            acknowledged: Vec::new(),
+            acknowledge_at: None,
+        })
     }
 
     async fn run(mut self, token: &CancellationToken) -> Result<(), DriverError> {
@@ -114,6 +130,7 @@ impl Driver {
                 self.take(input).await?;
             }
             let sleep = self.until_wake();
+            let due = self.acknowledge_at;
             tokio::select! {
                 () = token.cancelled() => return Ok(()),
                 event = self.line.events.recv() => self.line_event(event.ok_or(DriverError::LineEnded)?).await?,
@@ -124,6 +141,9 @@ impl Driver {
                     self.inputs.push_back(Input::Links(links));
                 }
                 () = tokio::time::sleep(sleep) => self.inputs.push_back(Input::Tick),
+                () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                    self.write_acknowledgements().await?;
+                }
             }
         }
     }
@@ -161,18 +181,22 @@ impl Driver {
         if received && self.session.heard_at() != before {
             self.state.line.heard(now.wall);
         }
-        // One commit for all that is acknowledged at once: of each incarnation the last mark says it all.
-        let mut acknowledged: Vec<Mark> = Vec::new();
         for effect in effects {
             match effect {
                 Effect::Acknowledged(mark) => {
-                    acknowledged.retain(|known| known.incarnation != mark.incarnation);
-                    acknowledged.push(mark);
+                    self.acknowledged.retain(|known| known.incarnation != mark.incarnation);
+                    self.acknowledged.push(mark);
+                    self.acknowledge_at.get_or_insert_with(|| Instant::now() + ACKNOWLEDGE_EVERY);
                 }
                 effect => self.carry_out(effect).await?,
             }
         }
-        for mark in acknowledged {
+        Ok(())
+    }
+
+    async fn write_acknowledgements(&mut self) -> Result<(), DriverError> {
+        self.acknowledge_at = None;
+        for mark in std::mem::take(&mut self.acknowledged) {
             self.state.writer.submit_patiently(Job::Acknowledge(mark)).await?;
             self.state.writer.tell(News::Sync);
         }

@@ -73,6 +73,10 @@ impl Goods {
     /// Goods from a seed. The first products lie at every site, one product at each site only.
     pub fn new(seed: u64, secret: &str, plenty: Option<u32>) -> Self {
         let mut world = World::small(seed);
+        if plenty.is_some() {
+            // Who asks for plenty of stock wants plenty of orders.
+            world.sites.iter_mut().for_each(|site| site.capacity_per_day = 1_000_000);
+        }
         let skus: Vec<String> = world
             .catalog
             .products

@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Writes at least `events` events while the line is cut, and drains them.
 pub async fn run(chain: &Arc<Chain>, events: u32) -> Result<Value> {
-    let mut todo = picks::prepare(chain, events).await?;
+    let mut todo = picks::prepare(chain, events, picks::MANY).await?;
     chain.wait_until_quiet().await?;
     let store = chain.site(STORE)?;
     store.line.cut(Cut::Reset);

@@ -26,7 +26,7 @@ const PREPARED_PER_SECOND: u32 = 6_000;
 
 /// `clients` handhelds scan as fast as they are answered, for `seconds`.
 pub async fn run(chain: &Arc<Chain>, clients: u32, seconds: u32) -> Result<Value> {
-    let mut todo = picks::prepare(chain, seconds * PREPARED_PER_SECOND).await?;
+    let mut todo = picks::prepare(chain, seconds * PREPARED_PER_SECOND, picks::MANY).await?;
     let api = chain.site(STORE)?.api.clone();
     let (sync, _) = disk::fdatasync().await?;
     let mut batches = Vec::new();

@@ -13,21 +13,23 @@ use crate::demo::chain::Chain;
 use crate::demo::goods::Want;
 use crate::demo::story::until;
 
-/// Units asked for by one order line: each is a scan.
-const UNITS: u32 = 50;
 /// Lines of an order.
 const LINES: usize = 2;
+/// Units a line of a usual order asks for: each is a scan.
+pub const USUAL: u32 = 2;
+/// Units of a line where many scans are needed and few orders.
+pub const MANY: u32 = 50;
 
 /// A pick that nobody has done yet.
 pub type Pick = Value;
 
 /// Sends orders until the store has at least `count` units to pick, and lists them, one scan each.
-pub async fn prepare(chain: &Arc<Chain>, count: u32) -> Result<VecDeque<Pick>> {
-    let orders = count.div_ceil(UNITS * LINES as u32);
+pub async fn prepare(chain: &Arc<Chain>, count: u32, units: u32) -> Result<VecDeque<Pick>> {
+    let orders = count.div_ceil(units * LINES as u32);
     let mut sending = JoinSet::new();
     for _ in 0..orders {
         let chain = chain.clone();
-        sending.spawn(async move { chain.send(&Want::pickup(STORE, LINES).units(UNITS)).await });
+        sending.spawn(async move { chain.send(&Want::pickup(STORE, LINES).units(units)).await });
     }
     while let Some(sent) = sending.join_next().await {
         sent??;
@@ -43,7 +45,7 @@ pub async fn prepare(chain: &Arc<Chain>, count: u32) -> Result<VecDeque<Pick>> {
         let view = store.api.get(&format!("/v1/fulfillments/{case}")).await?;
         for line in view["lines"].as_array().into_iter().flatten() {
             let (barcode, location) = (&line["barcodes"][0]["code"], &line["locations"][0]["location"]);
-            for _ in 0..UNITS {
+            for _ in 0..units {
                 picks.push_back(json!({ "case": case, "do": "pick", "line": line["line"], "qty": 1,
                     "barcode": barcode, "location": location, "container": format!("T-{}", &case[24..]) }));
             }
@@ -58,11 +60,13 @@ pub fn batch(picks: impl IntoIterator<Item = Pick>) -> Value {
     json!({ "commands": commands.collect::<Vec<_>>() })
 }
 
-/// Gives a batch; how many were applied.
-pub async fn give(api: &Api, body: &Value) -> Result<usize> {
-    let outcomes = api.post("/v1/commands", body).await?.ok("picks")?;
+/// Gives a batch; how long the daemon says it took, in microseconds.
+pub async fn give(api: &Api, body: &Value) -> Result<u64> {
+    let answer = api.post("/v1/commands", body).await?;
+    let served_us = answer.served_us.context("the daemon says how long it took")?;
+    let outcomes = answer.ok("picks")?;
     let outcomes = outcomes["outcomes"].as_array().cloned().unwrap_or_default();
     let refused = outcomes.iter().find(|outcome| outcome["result"] != "applied");
     anyhow::ensure!(refused.is_none(), "a pick was not applied: {refused:?}");
-    Ok(outcomes.len())
+    Ok(served_us)
 }
