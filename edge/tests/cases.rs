@@ -3,6 +3,7 @@
 
 mod support;
 
+use outpost_edge::device::job::JobState;
 use outpost_edge::store::{self, code_try, exception, right, stock};
 use outpost_edge::testing::{Bench, header};
 use outpost_edge::write::{Answer, Job, Limits};
@@ -300,6 +301,26 @@ fn a_serial_is_never_issued_twice_not_across_restarts_and_not_after_a_refusal() 
     let case = bench.offer(Service::Pickup, 1)[0];
     bench.pick(case, "T4");
     assert_eq!(rejected(bench.act(case, label(LabelKind::Handling, "T4"))), "label_missing");
+}
+
+#[test]
+fn a_label_that_waits_for_a_printer_is_taken_back_with_its_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::stocked(folder.path(), 10);
+    let cases = bench.offer(Service::Pickup, 2);
+    for (case, tote) in cases.iter().zip(["T1", "T2"]) {
+        bench.pick(*case, tote);
+        assert!(matches!(bench.act(*case, label(LabelKind::Handling, tote)), Answer::Applied(_)));
+    }
+    let states = |bench: &Bench| {
+        cases
+            .iter()
+            .map(|case| store::print_job::of_case(bench.core.connection(), *case).unwrap()[0].state)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(states(&bench), [JobState::Queued, JobState::Queued]);
+    cancel(&mut bench, cases[0]);
+    assert_eq!(states(&bench), [JobState::Cancelled, JobState::Queued]);
 }
 
 #[test]

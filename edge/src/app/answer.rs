@@ -9,6 +9,7 @@ use outpost_model::page::{LedgerFact, SkuQty};
 
 use super::case::context;
 use super::pick::book;
+use super::print;
 use crate::store::case::CaseRow;
 use crate::write::{Stop, Unit};
 
@@ -23,7 +24,9 @@ pub fn answer_by_rule(unit: &mut Unit<'_>, row: &mut CaseRow) -> Result<(), Stop
         if let Some(facts) = answer(&row.state, intent, &context) {
             unit.act_by_rule();
             grant_added(unit, row, &facts)?;
+            let destroyed = print::destroyed(&facts);
             unit.record(row, facts)?;
+            print::withdraw_outdated(unit, row, &destroyed)?;
         }
     }
     Ok(())

@@ -5,7 +5,7 @@ use outpost_model::decide::{Context, Proposal, SitePolicy, decide};
 use outpost_model::fact::{LabelKind, Permission, SiteFact};
 use outpost_model::id::{CaseId, ContainerId};
 
-use super::{answer, hand_over, label, pick, short};
+use super::{answer, hand_over, label, pick, print, short};
 use crate::store::case::{self, CaseRow};
 use crate::write::{Stop, Unit, held};
 
@@ -52,6 +52,7 @@ pub fn carry_out(
 ) -> Result<(), Stop> {
     let decision = decide(&row.state, command, context)?;
     answer::grant_added(unit, row, &decision.facts)?;
+    let destroyed = print::destroyed(&decision.facts);
     let first = unit.events().len();
     let permitted: Vec<usize> = decision
         .facts
@@ -61,6 +62,7 @@ pub fn carry_out(
         .map(|(i, _)| i)
         .collect();
     unit.record(row, decision.facts)?;
+    print::withdraw_outdated(unit, row, &destroyed)?;
     for proposal in &decision.proposals {
         if let (Proposal::Count { sku, location }, Some(event)) = (proposal, unit.events().last().copied()) {
             let subject = format!("sku/{sku} at {location}");

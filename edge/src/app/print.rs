@@ -1,11 +1,14 @@
 //! Changes of print jobs: the worker's steps and what people ask for. Runs inside the writer's transaction.
 
+use outpost_model::fact::SiteFact;
+use outpost_model::id::CaseId;
 use outpost_model::rejection::Rejection;
 use outpost_model::time::UtcMillis;
 use rusqlite::Connection;
 
 use crate::device::job::{JobInput, JobState};
 use crate::store::StoreResult;
+use crate::store::case::CaseRow;
 use crate::store::print_job::{self, LABEL_BYTES_MAX, NewCopy, NewPrintJob, PrintJob, PrintJobId};
 use crate::write::{Answer, News, Stop, Unit};
 
@@ -202,6 +205,47 @@ pub fn queue_for_command(unit: &mut Unit<'_>, job: &NewPrintJob) -> Result<Print
     let id = queue(unit.tx(), unit.now(), job)??;
     unit.tell(News::Device(job.printer.clone()));
     Ok(id)
+}
+
+/// Takes back labels of a case that no printer has begun: what they say is no longer so. Tells which printers had them.
+pub fn withdraw(
+    conn: &Connection,
+    now: UtcMillis,
+    case: CaseId,
+    wanted: impl Fn(&PrintJob) -> bool,
+) -> StoreResult<Vec<String>> {
+    let mut printers = Vec::new();
+    for job in print_job::of_case(conn, case)? {
+        if matches!(job.state, JobState::Queued | JobState::FailedBeforeFirstByte) && wanted(&job) {
+            let printer = job.printer.clone();
+            // Every state before the first byte can be cancelled.
+            if step(conn, now, job, JobInput::Cancel)?.is_ok() {
+                printers.push(printer);
+            }
+        }
+    }
+    Ok(printers)
+}
+
+/// Numbers of the labels that these facts destroy.
+pub fn destroyed(facts: &[SiteFact]) -> Vec<String> {
+    let numbers = facts.iter().filter_map(|fact| match fact {
+        SiteFact::LabelDestroyed { number, .. } => Some(number.clone()),
+        _ => None,
+    });
+    numbers.collect()
+}
+
+/// Takes back labels that wait for a printer and were destroyed, or whose case has ended otherwise than by handover.
+pub fn withdraw_outdated(unit: &mut Unit<'_>, row: &CaseRow, destroyed: &[String]) -> Result<(), Stop> {
+    let ended = row.state.ended().is_some();
+    if destroyed.is_empty() && !ended {
+        return Ok(());
+    }
+    let case = row.state.header.case;
+    let printers = withdraw(unit.tx(), unit.now(), case, |job| ended || destroyed.contains(&job.number))?;
+    printers.into_iter().for_each(|printer| unit.tell(News::Device(printer)));
+    Ok(())
 }
 
 /// Makes the change within a unit of work and tells the screens.

@@ -17,6 +17,7 @@ use crate::app;
 use crate::ids::Ids;
 use crate::moment::Moment;
 use crate::site::Site;
+use crate::store::print_job::PrintKind;
 use crate::store::{self, StoreError};
 
 /// Limits of the writer.
@@ -247,6 +248,9 @@ impl Core {
             app::sentence("outside_authority"),
         )
         .map_err(Stop::from)?;
+        // Its label must not come out of a printer after the person was told that it may not.
+        app::print::withdraw(&tx, now.wall, permit.case, |job| job.kind == PrintKind::Carrier)
+            .map_err(Stop::from)?;
         commit(tx)
     }
 }
