@@ -142,10 +142,17 @@ fn sources(at: &Path, into: &mut Vec<PathBuf>) {
         let path = entry.expect("a readable folder").path();
         if path.is_dir() {
             sources(&path, into);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+        } else if path.extension().is_some_and(|extension| extension == "rs") && !is_unit_test(&path) {
             into.push(path);
         }
     }
+}
+
+/// Whether a module holds unit tests alone: those may look behind the floors they test.
+fn is_unit_test(path: &Path) -> bool {
+    path.file_stem()
+        .and_then(|stem| stem.to_str())
+        .is_some_and(|stem| stem == "tests" || stem.ends_with("_tests"))
 }
 
 /// The lines of code of a file that are not comments and stand before its unit tests.

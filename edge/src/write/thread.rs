@@ -1,7 +1,7 @@
 //! The writer's thread and the queue before it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use outpost_daemon::Clock;
 use outpost_sync::Incarnation;
@@ -207,9 +207,10 @@ impl Work {
     fn group(&mut self, requests: &mut Vec<Request>) -> Result<(), FateUnknown> {
         let (jobs, replies): (Vec<Job>, Vec<_>) =
             requests.drain(..).map(|request| (request.job, request.reply)).unzip();
-        let started = Instant::now();
+        let started = self.clock.since_boot();
         let committed = self.commit(&jobs).inspect_err(|fate| (self.on_fate_unknown)(fate))?;
-        metrics::histogram!("outpost_edge_commit_seconds").record(started.elapsed().as_secs_f64());
+        let took = self.clock.since_boot().saturating_sub(started);
+        metrics::histogram!("outpost_edge_commit_seconds").record(took.as_secs_f64());
         metrics::counter!("outpost_edge_commits_total").increment(1);
         metrics::counter!("outpost_edge_jobs_total").increment(jobs.len() as u64);
         for (reply, answer) in replies.into_iter().zip(committed.answers) {
