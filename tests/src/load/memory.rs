@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::{STORE, orders, rounded};
 use crate::demo::chain::Chain;
+use crate::demo::goods::Want;
 
 /// How long the cases may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(1_200);
@@ -16,8 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(1_200);
 pub async fn run(chain: &Arc<Chain>, cases: u32) -> Result<Value> {
     let store = chain.site(STORE)?;
     let begun = Instant::now();
-    // Every second order of the mix is collected at the store.
-    let captured = orders::run(chain, cases * 2, 32).await?;
+    let captured = orders::run(chain, cases, 32, |_| Want::pickup(STORE, 1)).await?;
     eprintln!("captured: {captured}");
     loop {
         let there = cases_at(chain).await?;

@@ -100,7 +100,9 @@ pub async fn run(args: LoadArgs) -> Result<ExitCode> {
     let figures = match args.command {
         LoadCommand::Scan { rate, seconds } => scan::run(&chain, rate, seconds).await?,
         LoadCommand::Burst { clients, seconds } => burst::run(&chain, clients, seconds).await?,
-        LoadCommand::Orders { count, in_flight } => orders::run(&chain, count, in_flight).await?,
+        LoadCommand::Orders { count, in_flight } => {
+            orders::run(&chain, count, in_flight, orders::mixed).await?
+        }
         LoadCommand::Backlog { events } => backlog::run(&chain, events).await?,
         LoadCommand::Memory { cases } => memory::run(&chain, cases).await?,
     };

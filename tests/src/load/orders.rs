@@ -13,13 +13,15 @@ use super::{STORE, disk, rounded};
 use crate::demo::chain::Chain;
 use crate::demo::goods::{Placed, Want};
 
+/// A mix of shipments and orders collected at the loaded store.
+pub fn mixed(k: u32) -> Want {
+    if k.is_multiple_of(2) { Want::ship(1 + k as usize % 3) } else { Want::pickup(STORE, 1) }
+}
+
 /// Sends `count` orders with `in_flight` requests under way.
-pub async fn run(chain: &Arc<Chain>, count: u32, in_flight: u32) -> Result<Value> {
+pub async fn run(chain: &Arc<Chain>, count: u32, in_flight: u32, want: fn(u32) -> Want) -> Result<Value> {
     let (sync, _) = disk::fdatasync().await?;
-    let placed = (0..count).map(|k| {
-        let want = if k % 2 == 0 { Want::ship(1 + k as usize % 3) } else { Want::pickup(STORE, 1) };
-        chain.goods().place(&want)
-    });
+    let placed = (0..count).map(|k| chain.goods().place(&want(k)));
     let placed: Arc<Vec<Placed>> = Arc::new(placed.collect::<Result<_>>()?);
     let next = Arc::new(AtomicU64::new(0));
     let begun = Instant::now();
