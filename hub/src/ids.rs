@@ -1,8 +1,40 @@
 //! Ids and random bytes, from a time and a source that are handed in.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use outpost_model::time::UtcMillis;
-use rand::Rng;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 use uuid::Uuid;
+
+/// Where the hub's randomness begins: at the system, or at a seed, so that a simulator can have the same run again.
+#[derive(Clone, Debug, Default)]
+pub enum Entropy {
+    /// Nobody can foresee it.
+    #[default]
+    System,
+    /// The same again for the same seed. Clones draw from one source.
+    Seeded(Arc<Mutex<StdRng>>),
+}
+
+impl Entropy {
+    /// The same randomness again for the same seed.
+    pub fn seeded(seed: u64) -> Self {
+        Self::Seeded(Arc::new(Mutex::new(StdRng::seed_from_u64(seed))))
+    }
+
+    /// A source of ids of its own.
+    pub fn ids(&self, now: UtcMillis) -> Ids {
+        match self {
+            Self::System => Ids::new(now),
+            Self::Seeded(source) => {
+                let mut seed = [0; 32];
+                source.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(&mut seed);
+                Ids::from_rng(now, StdRng::from_seed(seed))
+            }
+        }
+    }
+}
 
 /// Where ids come from: time-ordered UUIDs, and random bytes for tokens and keys.
 #[derive(Debug)]

@@ -15,7 +15,7 @@ use outpost_sync::{Identity, Incarnation};
 
 use crate::broker::{Broker, BrokerError};
 use crate::error::HubError;
-use crate::ids::Ids;
+use crate::ids::{Entropy, Ids};
 use crate::store::{Store, authority};
 use crate::wake::Wakers;
 use crate::write::Writer;
@@ -71,11 +71,21 @@ pub async fn open(
     rules: RulesHandle,
     supervisor: &Supervisor,
 ) -> Result<Hub, StartError> {
-    let clock = Clock::system()?;
+    open_with(settings, rules, supervisor, Clock::system()?, Entropy::System).await
+}
+
+/// The same with another clock and another source of randomness: all of a hub but what it listens on.
+pub async fn open_with(
+    settings: HubSettings,
+    rules: RulesHandle,
+    supervisor: &Supervisor,
+    clock: Clock,
+    entropy: Entropy,
+) -> Result<Hub, StartError> {
     let directory = &settings.data.directory;
     let file = |path: &Path, source| StartError::File { path: path.display().to_string(), source };
     std::fs::create_dir_all(directory).map_err(|source| file(directory, source))?;
-    let mut ids = Ids::new(clock.wall().into());
+    let mut ids = entropy.ids(clock.wall().into());
     let key = directory.join("hub.key");
     let identity = identity(&key, &mut ids).map_err(|source| file(&key, source))?;
     let store = Store::open(settings.database_url().expose(), settings.database.connections_max).await?;
@@ -84,13 +94,14 @@ pub async fn open(
     let life = authority::life(&mut connection, mint, clock.wall().into()).await?;
     drop(connection);
     let wakers = Wakers::default();
-    let (writer, lanes) = Writer::new(&store, life.incarnation, &wakers, &clock);
+    let (writer, lanes) = Writer::new(&store, life.incarnation, &wakers, &clock, &entropy);
     for lane in lanes {
         let token = supervisor.token();
         supervisor.spawn("writer", async move { lane.run(token).await });
     }
     let settings = Arc::new(settings);
-    Ok(Hub { store, writer, rules, settings, wakers, identity, life, clock, wire: Arc::new(OnceLock::new()) })
+    let wire = Arc::new(OnceLock::new());
+    Ok(Hub { store, writer, rules, settings, wakers, identity, life, clock, entropy, wire })
 }
 
 /// Starts everything.

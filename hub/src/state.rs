@@ -9,7 +9,7 @@ use outpost_mqtt::WireBytes;
 use outpost_sync::{Identity, Settings};
 
 use crate::app::authority::Terms;
-use crate::ids::Ids;
+use crate::ids::{Entropy, Ids};
 use crate::store::Store;
 use crate::store::authority::Life;
 use crate::wake::Wakers;
@@ -34,6 +34,8 @@ pub struct Hub {
     pub life: Life,
     /// The one reader of clocks.
     pub clock: Clock,
+    /// Where randomness begins.
+    pub entropy: Entropy,
     /// Bytes on the line to the broker, once there is one.
     pub wire: Arc<OnceLock<Arc<WireBytes>>>,
 }
@@ -46,7 +48,7 @@ impl Hub {
 
     /// A source of ids for one request.
     pub fn ids(&self) -> Ids {
-        Ids::new(self.now())
+        self.entropy.ids(self.now())
     }
 
     /// The rules as the file they come from: what sites are sent. Sites know the shipped ones themselves.

@@ -23,7 +23,7 @@ pub mod short_code;
 mod supervisor;
 mod watch;
 
-pub use clock::{Clock, ClockError};
+pub use clock::{Clock, ClockError, Hands, Reading};
 pub use health::{Readiness, ReadyCheck};
 pub use ids::mint_id;
 pub use logs::{LogError, LogFormat, start_logs};

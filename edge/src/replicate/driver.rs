@@ -5,23 +5,18 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use outpost_mqtt::{Line, LineEvent, LineSettings, LineSettingsError, Role};
-use outpost_sync::{
-    Effect, Identity, Input, Local, Mark, Notice, PeerKeys, PublicIdentity, Remote, Schema, Session, Side,
-};
+use outpost_sync::{Effect, Identity, Input, Mark, Notice, PublicIdentity, Session};
 use rand::rngs::StdRng;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::apply::HUB;
+use super::conversation;
 use super::enroll::enrolled;
 use crate::state::AppState;
-use crate::store::authority;
 use crate::store::identity::Enrollment;
 use crate::store::query::ReadError;
-use crate::write::{Answer, Heard, HubTime, Job, News, WriterGone};
+use crate::write::{Answer, Job, News, WriterGone};
 
-/// The events this version can read.
-const SCHEMA: Schema = Schema { min: 1, max: 1 };
 /// A pause of the driver that needs no answer to why: the session always wakes earlier.
 const IDLE: Duration = Duration::from_secs(60);
 /// A hub that is not heard for this many hellos counts as silent.
@@ -89,24 +84,9 @@ impl Driver {
     ) -> Result<Self, DriverError> {
         let settings = session_settings(&state);
         settings.check()?;
-        let (links, progress, epoch) = state
-            .readers
-            .read(|conn| {
-                let links = outpost_journal::links(conn)?;
-                Ok((links, outpost_journal::progress(conn, HUB)?, authority::epoch(conn)?))
-            })
-            .await?;
-        let local = Local {
-            side: Side::Site,
-            site: state.site.id.clone(),
-            identity,
-            epoch,
-            links,
-            schema: SCHEMA,
-            authority: Vec::new(),
-        };
-        let remote = Remote { keys: PeerKeys(vec![hub]), progress };
-        let session = Session::new(settings, local, remote);
+        let (site, key) = (state.site.id.clone(), identity);
+        let session =
+            state.readers.read(move |conn| conversation::open(conn, settings, site, key, hub)).await?;
         let (line, _task) = Line::start(
             line_settings(&state, &enrollment.shard),
             Role::Site(state.site.id.clone()),
@@ -236,6 +216,9 @@ impl Driver {
 
     async fn notice(&mut self, notice: Notice) -> Result<(), DriverError> {
         let now = self.state.now();
+        if let Some(job) = conversation::job_of(&notice, &now, self.state.site.clock_error_max_ms) {
+            self.state.writer.submit_patiently(job).await?;
+        }
         match notice {
             Notice::Greeted { .. } => {
                 if self.state.line.note(true, now.wall, None, false) {
@@ -250,44 +233,11 @@ impl Driver {
                     self.state.writer.tell(News::Sync);
                 }
             }
-            Notice::HubTime { wall_ms, hello_boot_ms, round_trip_ms } => {
-                if round_trip_ms <= self.state.site.clock_error_max_ms {
-                    let time = HubTime {
-                        hub_wall: outpost_model::time::UtcMillis(wall_ms),
-                        asked_boot_ms: hello_boot_ms,
-                        boot_id: now.boot_id,
-                    };
-                    self.heard(Heard { time: Some(time), ..Heard::default() }).await?;
-                }
+            Notice::Authority(bytes) if !conversation::is_understood(&bytes) => {
+                tracing::warn!("the hub's authority cannot be read");
             }
-            // The hub has given none yet.
-            Notice::Authority(bytes) if bytes.is_empty() => {}
-            Notice::Authority(bytes) => match serde_json::from_slice(&bytes) {
-                Ok(given) => self.heard(Heard { authority: Some(given), ..Heard::default() }).await?,
-                Err(error) => tracing::warn!(%error, "the hub's authority cannot be read"),
-            },
-            Notice::EpochRaised(epoch) => {
-                self.heard(Heard { epoch: Some(epoch), ..Heard::default() }).await?;
-            }
-            Notice::RolledBack { incarnation, .. } => {
-                self.raise("rolled_back", "site/journal", incarnation.to_string()).await?;
-            }
-            Notice::Diverged(position) => {
-                let event = format!("{}/{}", position.incarnation, position.n);
-                self.raise("stream_diverged", "site/journal", event).await?;
-            }
-            Notice::Refused(refusal) => {
-                let event =
-                    format!("{}/{} {}", refusal.position.incarnation, refusal.position.n, refusal.reason);
-                self.raise("item_refused", "site/journal", event).await?;
-            }
-            other => tracing::info!(notice = ?other, "replication"),
+            other => tracing::debug!(notice = ?other, "replication"),
         }
-        Ok(())
-    }
-
-    async fn heard(&self, heard: Heard) -> Result<(), DriverError> {
-        self.state.writer.submit_patiently(Job::Heard(heard)).await?;
         Ok(())
     }
 

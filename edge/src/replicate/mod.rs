@@ -3,6 +3,7 @@
 
 mod admit;
 pub mod apply;
+pub mod conversation;
 mod driver;
 mod enroll;
 mod key;

@@ -75,11 +75,16 @@ pub type StoreResult<T> = Result<T, StoreError>;
 /// Opens the connection that writes, and brings the schema up to date.
 pub fn open(path: &Path, now: outpost_model::time::UtcMillis) -> StoreResult<Connection> {
     let mut conn = Connection::open(path)?;
-    tune(&conn, WRITER_CACHE_KIB)?;
+    prepare(&mut conn, now)?;
+    Ok(conn)
+}
+
+/// Makes a connection, wherever its database is, the one that writes.
+pub fn prepare(conn: &mut Connection, now: outpost_model::time::UtcMillis) -> StoreResult<()> {
+    tune(conn, WRITER_CACHE_KIB)?;
     conn.pragma_update(None, "journal_mode", "WAL")?;
     conn.pragma_update(None, "journal_size_limit", LOG_BYTES_MAX)?;
-    migrate::migrate(&mut conn, now)?;
-    Ok(conn)
+    migrate::migrate(conn, now)
 }
 
 /// Opens a connection that cannot write.

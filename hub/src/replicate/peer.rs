@@ -88,7 +88,7 @@ impl Peer {
                 .unwrap_or_default()
                 .into_bytes(),
         };
-        let ids = Ids::new(hub.now());
+        let ids = hub.ids();
         let session = Session::new(hub.sync_settings(), local, Remote { keys, progress });
         let kept = Kept::default();
         Ok(Some(Self { hub, site, session, publish, ids, noted_at: None, storing: None, kept }))
@@ -110,11 +110,9 @@ impl Peer {
             let input = tokio::select! {
                 () = cancel.cancelled() => return Ok(()),
                 stored = answer(&mut self.storing) => {
-                    let Stored { input, revoked } = stored?;
-                    if revoked {
-                        self.refresh().await?;
-                    }
-                    input
+                    self.settled(stored?).await?;
+                    self.note_heard().await?;
+                    continue;
                 },
                 message = messages.recv() => match message {
                     None => return Ok(()),
@@ -135,7 +133,34 @@ impl Peer {
         Now { boot_ms: self.hub.clock.since_boot().as_millis() as u64, wall_ms: self.hub.now().0 }
     }
 
-    async fn refresh(&mut self) -> Result<(), HubError> {
+    /// When [`Input::Tick`] is due, on the boot clock.
+    pub fn wake_at(&self) -> Option<u64> {
+        self.session.wake_at()
+    }
+
+    /// Whether a batch is being stored.
+    pub fn is_storing(&self) -> bool {
+        self.storing.is_some()
+    }
+
+    /// Waits for what is being stored and tells the session.
+    pub async fn settle(&mut self) -> Result<(), HubError> {
+        if self.storing.is_none() {
+            return Ok(());
+        }
+        let stored = answer(&mut self.storing).await?;
+        self.settled(stored).await
+    }
+
+    async fn settled(&mut self, Stored { input, revoked }: Stored) -> Result<(), HubError> {
+        if revoked {
+            self.refresh().await?;
+        }
+        self.handle(input).await
+    }
+
+    /// Keys or authority have changed in the database: tells the session.
+    pub async fn refresh(&mut self) -> Result<(), HubError> {
         let mut connection = self.hub.store.read().acquire().await?;
         let keys = enrollment::keys(&mut connection, &self.site).await?;
         let authority = store::authority::get(&mut connection, &self.site).await?;
@@ -147,7 +172,8 @@ impl Peer {
         Ok(())
     }
 
-    async fn note_heard(&mut self) -> Result<(), HubError> {
+    /// Notes that the site was heard of, every now and then.
+    pub async fn note_heard(&mut self) -> Result<(), HubError> {
         let Some(heard) = self.session.heard_at() else { return Ok(()) };
         if self.noted_at.is_some_and(|noted| heard < noted + NOTED_EVERY_MS) {
             return Ok(());
@@ -164,7 +190,7 @@ impl Peer {
     }
 
     /// Hands an input to the session and carries out what it asks for, until it asks for nothing more.
-    async fn handle(&mut self, input: Input) -> Result<(), HubError> {
+    pub async fn handle(&mut self, input: Input) -> Result<(), HubError> {
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
             let now = self.now();

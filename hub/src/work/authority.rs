@@ -31,7 +31,8 @@ pub async fn run(hub: Hub, token: CancellationToken) -> Result<(), HubError> {
     }
 }
 
-async fn pass(hub: &Hub, renew: bool) -> Result<(), HubError> {
+/// Looks at every site once; with `renew` those in contact get their authority anew.
+pub async fn pass(hub: &Hub, renew: bool) -> Result<(), HubError> {
     let mut connection = hub.store.read().acquire().await?;
     let lines = line::all(&mut connection).await?;
     let enrolled = enrollment::sites(&mut connection).await?;

@@ -1,6 +1,6 @@
 //! The hub's workers: each is woken by a signal and by a timer, is told nothing, and looks for itself.
 
-mod authority;
+pub mod authority;
 pub mod labels;
 mod parcel;
 mod retention;

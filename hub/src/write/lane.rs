@@ -45,10 +45,9 @@ impl Lane {
         store: Store,
         actor: Incarnation,
         wakers: Wakers,
-        clock: Clock,
+        (clock, ids): (Clock, Ids),
         queue: mpsc::Receiver<Box<dyn Job>>,
     ) -> Self {
-        let ids = Ids::new(clock.wall().into());
         Self { number, store, actor, wakers, queue, clock, ids }
     }
 

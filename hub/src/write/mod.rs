@@ -76,11 +76,16 @@ impl Writer {
         actor: outpost_sync::Incarnation,
         wakers: &Wakers,
         clock: &outpost_daemon::Clock,
+        entropy: &crate::ids::Entropy,
     ) -> (Self, Vec<Lane>) {
         let (senders, lanes) = (0..store.dialect().writers())
             .map(|number| {
                 let (sender, receiver) = mpsc::channel(WAITING_MAX);
-                (sender, Lane::new(number, store.clone(), actor, wakers.clone(), clock.clone(), receiver))
+                let ids = entropy.ids(clock.wall().into());
+                (
+                    sender,
+                    Lane::new(number, store.clone(), actor, wakers.clone(), (clock.clone(), ids), receiver),
+                )
             })
             .unzip::<_, _, Vec<_>, Vec<_>>();
         (Self { lanes: senders.into() }, lanes)
