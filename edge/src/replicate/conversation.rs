@@ -33,6 +33,7 @@ pub fn open(
         links: outpost_journal::links(conn)?,
         schema: SCHEMA,
         authority: Vec::new(),
+        backups: false,
     };
     let remote = Remote { keys: PeerKeys(vec![hub]), progress: outpost_journal::progress(conn, HUB)? };
     Ok(Session::new(settings, local, remote))

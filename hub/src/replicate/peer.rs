@@ -87,6 +87,7 @@ impl Peer {
                 .transpose()?
                 .unwrap_or_default()
                 .into_bytes(),
+            backups: false,
         };
         let ids = hub.ids();
         let session = Session::new(hub.sync_settings(), local, Remote { keys, progress });

@@ -42,6 +42,7 @@ impl SimSite {
         let incarnation = Incarnation::mint(&mut rng);
         let id: SiteId = id.parse().unwrap();
         let local = Local {
+            backups: false,
             side: Side::Site,
             site: id.clone(),
             identity: identity.clone(),

@@ -115,6 +115,62 @@ fn nothing_is_acknowledged_before_it_is_stored() {
 }
 
 #[test]
+fn alice_forgets_only_what_is_in_a_backup_and_does_not_send_it_again() {
+    let mut world = World::new(28);
+    world.bob.backups = true;
+    world.restart(Side::Hub);
+    world.connect();
+    for _ in 0..5 {
+        world.write(Side::Site, "ledger/berlin-1/0", 1);
+    }
+    world.run(20_000);
+    assert_eq!(world.bob.applied.len(), 6);
+    assert_eq!(world.alice.unacknowledged(), 6, "stored is not saved");
+    let batches = |world: &World| world.kinds.iter().filter(|kind| **kind == 3).count();
+    let sent = batches(&world);
+    world.restart(Side::Site);
+    world.run(100_000);
+    assert_eq!(batches(&world), sent, "what is stored is not sent again, neither by timer nor after a start");
+    let saved = world.bob.back_up();
+    world.write(Side::Site, "ledger/berlin-1/0", 1);
+    world.give(Side::Hub, saved);
+    world.run(20_000);
+    assert_eq!(world.alice.unacknowledged(), 1, "what came after the backup is not in it");
+    let saved = world.bob.back_up();
+    world.give(Side::Hub, saved);
+    world.run_until_quiet();
+    world.assert_healed();
+}
+
+#[test]
+fn a_restored_hub_is_sent_what_its_backup_lacks() {
+    let mut world = World::new(29);
+    world.bob.backups = true;
+    world.restart(Side::Hub);
+    world.connect();
+    for _ in 0..5 {
+        world.write(Side::Site, "ledger/berlin-1/0", 1);
+    }
+    world.run(5_000);
+    let (saved, disk) = (world.bob.back_up(), world.bob.disk());
+    world.give(Side::Hub, saved.clone());
+    for _ in 0..5 {
+        world.write(Side::Site, "ledger/berlin-1/0", 1);
+    }
+    world.run(5_000);
+    assert_eq!(world.alice.unacknowledged(), 5);
+    world.bob.restore(disk);
+    world.restart(Side::Hub);
+    world.give(Side::Hub, saved);
+    world.run(60_000);
+    assert_eq!(world.bob.entries("ledger/berlin-1/0"), 10);
+    let saved = world.bob.back_up();
+    world.give(Side::Hub, saved);
+    world.run_until_quiet();
+    world.assert_healed();
+}
+
+#[test]
 fn the_receiver_groups_what_came_into_one_store() {
     let mut world = World::new(19);
     for _ in 0..450 {

@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Kind;
-use crate::bytes::{Conversation, Incarnation};
+use crate::bytes::{Conversation, Incarnation, Running};
 use crate::item::{Link, Mark};
 use crate::progress::{Progress, Span};
 
@@ -34,11 +34,38 @@ pub(crate) struct Applied {
     /// And these.
     #[serde(rename = "b", default, skip_serializing_if = "Vec::is_empty")]
     pub beyond: Vec<Span>,
+    /// Through here it is in a backup as well. Without it the writer keeps no backups apart from its database, and
+    /// what is stored may be forgotten.
+    #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
+    pub safe: Option<Safe>,
+}
+
+/// A mark of the incarnation that is spoken of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Safe {
+    #[serde(rename = "n")]
+    pub n: u64,
+    #[serde(rename = "h")]
+    pub running: Running,
 }
 
 impl Applied {
-    pub(crate) fn of(progress: &Progress, spans_max: usize) -> Self {
-        Self { mark: progress.mark(), beyond: progress.spans(spans_max) }
+    /// `safe`: how far it is in a backup, where backups are kept apart. More than is stored is in no backup.
+    pub(crate) fn of(progress: &Progress, spans_max: usize, safe: Option<Mark>) -> Self {
+        let mark = progress.mark();
+        let safe = safe.map(|safe| if safe.n < mark.n { safe } else { mark });
+        let safe = safe.map(|safe| Safe { n: safe.n, running: safe.running });
+        Self { mark, beyond: progress.spans(spans_max), safe }
+    }
+
+    /// Through where the reader may forget.
+    pub(crate) fn forgettable(&self) -> Mark {
+        match self.safe {
+            Some(Safe { n, running }) if n < self.mark.n => {
+                Mark { incarnation: self.mark.incarnation, n, running }
+            }
+            _ => self.mark,
+        }
     }
 }
 

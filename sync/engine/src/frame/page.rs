@@ -21,7 +21,8 @@ fn head(serial: u64) -> Head {
 
 fn hello() -> Body {
     let links = vec![Link { incarnation: SITE, parent: None, last: 2 }];
-    let applied = vec![Applied { mark: Mark::start(HUB), beyond: vec![Span { from: 2, through: 3 }] }];
+    let applied =
+        vec![Applied { mark: Mark::start(HUB), beyond: vec![Span { from: 2, through: 3 }], safe: None }];
     Body::Hello(head(1), Hello { nonce: 7, links, applied, schema: (1, 1), boot_ms: 1_000 })
 }
 

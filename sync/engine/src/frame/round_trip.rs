@@ -85,7 +85,7 @@ fn keys() -> (Identity, PeerKeys, StdRng) {
 
 fn body() -> Body {
     let head = Head { conversation: Conversation([3; 8]), serial: 9, incarnation: SITE, epoch: 1 };
-    let applied = Applied { mark: Mark::start(HUB), beyond: vec![Span { from: 3, through: 5 }] };
+    let applied = Applied { mark: Mark::start(HUB), beyond: vec![Span { from: 3, through: 5 }], safe: None };
     let refused = RefusedItem { incarnation: HUB, n: 4, reason: "not_yours".to_owned() };
     let authority = Some(serde_bytes::ByteBuf::from(vec![1, 2]));
     Body::Acknowledgement(head, Acknowledgement { applied: vec![applied], refused: vec![refused], authority })

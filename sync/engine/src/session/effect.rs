@@ -61,6 +61,9 @@ pub struct Local {
     pub schema: Schema,
     /// At the hub: the authority the site has now, in the applications' own form. Empty at a site.
     pub authority: Vec<u8>,
+    /// Whether this side keeps backups apart from its database: then the peer forgets what is in them, by
+    /// [`Input::BackedUp`]; without backups it forgets what is stored.
+    pub backups: bool,
 }
 
 /// The other side, as this side's journal knows it.
@@ -128,6 +131,9 @@ pub enum Input {
     Links(Vec<Link>),
     /// The keys the peer may sign with are now these.
     Keys(PeerKeys),
+    /// The peer's items through these marks (one of each incarnation) are in a backup that a restore would begin
+    /// with. Told after a start and after every backup; lower marks than told before change nothing.
+    BackedUp(Vec<Mark>),
 }
 
 /// An item of the peer that was put in quarantine.
@@ -172,7 +178,8 @@ pub enum Effect {
     /// Apply these items and the progress they make in one transaction, then answer with [`Input::Stored`] or
     /// [`Input::StoreFailed`]. There is one unanswered `Store` at a time.
     Store(Batch),
-    /// The peer has everything through this mark for good: it may be forgotten here. Within a session the marks of
+    /// The peer has everything through this mark for good (in a backup, if it keeps backups apart): it may be
+    /// forgotten here. What the peer has stored and not yet saved is not sent again, and not forgotten either. Within a session the marks of
     /// one incarnation only grow; after a restart an old frame may bring an older one, which changes nothing.
     Acknowledged(Mark),
     /// Keep this frame for inspection: it is not the peer's or cannot be understood. It changed nothing.

@@ -18,6 +18,7 @@ use crate::bytes::{Conversation, Incarnation, InstallId};
 use crate::frame::body::{Acknowledgement, Batch as BatchBody, Body, Head, RefusedItem};
 use crate::frame::open;
 use crate::identity::PeerKeys;
+use crate::item::Position;
 use crate::settings::Settings;
 #[cfg(test)]
 pub(crate) use receiving::check as frame_check;
@@ -139,10 +140,10 @@ struct Greeting {
 impl Session {
     /// A session whose line is down.
     pub fn new(settings: Settings, local: Local, remote: Remote) -> Self {
-        let Local { side, site, identity, epoch, links, schema, authority } = local;
+        let Local { side, site, identity, epoch, links, schema, authority, backups } = local;
         Self {
             sending: Sending::new(links, &settings),
-            receiving: Receiving::new(remote.progress),
+            receiving: Receiving::new(remote.progress, backups),
             wire: Wire::new(side, site, identity, epoch),
             keys: remote.keys,
             settings,
@@ -185,6 +186,7 @@ impl Session {
                 self.introduce(now, rng, &mut effects);
             }
             Input::Keys(keys) => self.keys = keys,
+            Input::BackedUp(marks) => self.receiving.backed_up(marks),
         }
         self.attend(now, rng, &mut effects);
         effects
@@ -260,7 +262,7 @@ impl Session {
             effects.extend(self.sending.acknowledged(applied));
         }
         for RefusedItem { incarnation, n, reason } in content.refused {
-            let position = crate::item::Position { incarnation, n };
+            let position = Position { incarnation, n };
             effects.push(Effect::Notice(Notice::Refused(Refusal { position, reason })));
         }
         if let Some(authority) = content.authority {
@@ -308,6 +310,11 @@ impl Session {
     /// When the peer was last heard of, on the boot clock.
     pub fn heard_at(&self) -> Option<u64> {
         self.heard_at
+    }
+
+    /// Through where the peer has stored one's own incarnations, as far as it has said so since the line came up.
+    pub fn stored_by_peer(&self) -> Vec<Position> {
+        self.sending.stored_by_peer()
     }
 
     /// Whether both sides have introduced themselves since the line came up.

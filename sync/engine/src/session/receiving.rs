@@ -7,7 +7,7 @@ use crate::bytes::{Digest, Incarnation};
 use crate::frame::body::{Applied, Batch, Lane};
 use crate::frame::columns::{self, Unreadable};
 use crate::frame::memory::Memory;
-use crate::item::{Incoming, Link, Position};
+use crate::item::{Incoming, Link, Mark, Position};
 use crate::progress::{Progress, Span};
 use crate::settings::Settings;
 
@@ -25,6 +25,9 @@ pub(super) struct Receiving {
     touched: BTreeSet<Incarnation>,
     refused: Vec<Refusal>,
     memory: BTreeMap<Incarnation, Memory>,
+    /// Whether what is stored is safe only once it is in a backup, and how far each incarnation is.
+    backups: bool,
+    backed_up: BTreeMap<Incarnation, Mark>,
 }
 
 struct Waiting {
@@ -45,8 +48,10 @@ pub(super) enum Taken {
 }
 
 impl Receiving {
-    pub(super) fn new(progress: Vec<Progress>) -> Self {
+    pub(super) fn new(progress: Vec<Progress>, backups: bool) -> Self {
         Self {
+            backups,
+            backed_up: BTreeMap::new(),
             links: Vec::new(),
             progress: progress.into_iter().map(|progress| (progress.incarnation(), progress)).collect(),
             waiting: BTreeMap::new(),
@@ -227,6 +232,24 @@ impl Receiving {
         self.waiting.remove(&(incarnation, n)).map(|waiting| waiting.incoming)
     }
 
+    /// So far is in a backup: the peer is told.
+    pub(super) fn backed_up(&mut self, marks: Vec<Mark>) {
+        self.backups = true;
+        for mark in marks {
+            let known = self.backed_up.entry(mark.incarnation).or_insert(Mark::start(mark.incarnation));
+            if mark.n > known.n {
+                *known = mark;
+                self.touched.insert(mark.incarnation);
+            }
+        }
+    }
+
+    fn applied_of(&self, progress: &Progress, spans_max: usize) -> Applied {
+        let incarnation = progress.incarnation();
+        let safe = || self.backed_up.get(&incarnation).copied().unwrap_or(Mark::start(incarnation));
+        Applied::of(progress, spans_max, self.backups.then(safe))
+    }
+
     /// The store was committed. What was refused is counted as received.
     pub(super) fn stored(&mut self, refused: Vec<Refusal>) {
         for (position, digest) in std::mem::take(&mut self.storing) {
@@ -256,7 +279,7 @@ impl Receiving {
         let applied = touched
             .iter()
             .filter_map(|incarnation| self.progress.get(incarnation))
-            .map(|progress| Applied::of(progress, spans_max))
+            .map(|progress| self.applied_of(progress, spans_max))
             .collect();
         let told = self.refused.len().min(REFUSED_MAX);
         (applied, self.refused.drain(..told).collect())
@@ -271,7 +294,7 @@ impl Receiving {
             named = self.progress.keys().copied().collect();
         }
         let known = named.iter().filter_map(|incarnation| self.progress.get(incarnation));
-        known.take(2 * links_max).map(|progress| Applied::of(progress, spans_max)).collect()
+        known.take(2 * links_max).map(|progress| self.applied_of(progress, spans_max)).collect()
     }
 }
 

@@ -19,7 +19,7 @@ const LANE_FRAMES: usize = 2;
 pub(super) struct Sending {
     pub links: Vec<Link>,
     peer: BTreeMap<Incarnation, PeerHas>,
-    /// The highest number that was told to be acknowledged; a late greeting must not take it back.
+    /// The highest number that was told to be forgettable; a late greeting must not take it back.
     told: BTreeMap<Incarnation, u64>,
     /// The highest number read of each incarnation.
     read_through: BTreeMap<Incarnation, u64>,
@@ -207,11 +207,12 @@ impl Sending {
         if n < peer.through {
             return effects;
         }
+        self.pauses = 0;
         let told = self.told.entry(incarnation).or_insert(0);
-        if n > *told && link.is_some() {
-            *told = n;
-            self.pauses = 0;
-            effects.push(Effect::Acknowledged(mark));
+        let forgettable = applied.forgettable();
+        if forgettable.n > *told && link.is_some() {
+            *told = forgettable.n;
+            effects.push(Effect::Acknowledged(forgettable));
         }
         *peer = PeerHas { through: n, beyond: applied.beyond.clone() };
         let peer = &self.peer;
@@ -230,6 +231,11 @@ impl Sending {
         };
         self.lanes.acknowledged(acknowledged, waits);
         effects
+    }
+
+    pub(super) fn stored_by_peer(&self) -> Vec<Position> {
+        let stored = self.peer.iter().map(|(incarnation, has)| (*incarnation, has.through));
+        stored.map(|(incarnation, n)| Position { incarnation, n }).collect()
     }
 
     /// Sends what is due and what has room, and reads ahead.

@@ -21,6 +21,8 @@ pub struct Replica {
     pub refused_doc: Option<DocumentId>,
     pub epoch: u64,
     pub authority: Vec<u8>,
+    /// Keeps backups apart: what is stored may be forgotten by the other side once it is in one.
+    pub backups: bool,
     /// The stores handed over, by number of items.
     pub stores: Vec<usize>,
     identity: Identity,
@@ -39,6 +41,17 @@ pub struct Replica {
     counter: u64,
 }
 
+/// What is on a replica's disk.
+#[derive(Clone)]
+pub struct Disk {
+    links: Vec<Link>,
+    log: Vec<Outgoing>,
+    acknowledged: BTreeMap<Incarnation, u64>,
+    progress: BTreeMap<Incarnation, Progress>,
+    applied: Vec<Incoming>,
+    changes: Vec<Change>,
+}
+
 impl Replica {
     pub fn new(side: Side, identity: Identity, keys: PeerKeys, settings: Settings, rng: &mut StdRng) -> Self {
         let links = vec![Link { incarnation: Incarnation::mint(rng), parent: None, last: 0 }];
@@ -51,7 +64,7 @@ impl Replica {
                 settings,
                 &links,
                 Vec::new(),
-                (u64::from(side == Side::Hub), &[]),
+                (u64::from(side == Side::Hub), &[], false),
             ),
             notices: Vec::new(),
             quarantined: 0,
@@ -59,6 +72,7 @@ impl Replica {
             refused_doc: None,
             epoch: u64::from(side == Side::Hub),
             authority: Vec::new(),
+            backups: false,
             stores: Vec::new(),
             identity,
             keys,
@@ -87,7 +101,7 @@ impl Replica {
     fn open_session(&mut self) {
         let progress = self.progress.values().cloned().collect();
         let links = self.open_links();
-        let told = (self.epoch, self.authority.as_slice());
+        let told = (self.epoch, self.authority.as_slice(), self.backups);
         self.session = session(self.side, &self.identity, &self.keys, self.settings, &links, progress, told);
     }
 
@@ -309,11 +323,35 @@ impl Replica {
         self.changes.retain(|change| known.contains(&change.hash));
     }
 
+    /// A copy of what is on the disk.
+    pub fn disk(&self) -> Disk {
+        Disk {
+            links: self.links.clone(),
+            log: self.log.clone(),
+            acknowledged: self.acknowledged.clone(),
+            progress: self.progress.clone(),
+            applied: self.applied.clone(),
+            changes: self.changes.clone(),
+        }
+    }
+
+    /// Puts a copy of the disk in place; restart afterwards.
+    pub fn restore(&mut self, disk: Disk) {
+        let Disk { links, log, acknowledged, progress, applied, changes } = disk;
+        (self.links, self.log, self.acknowledged) = (links, log, acknowledged);
+        (self.progress, self.applied, self.changes) = (progress, applied, changes);
+    }
+
     /// Loses everything that was stored of the peer.
     pub fn lose_received(&mut self) {
         self.progress.clear();
         self.applied.clear();
         self.changes.clear();
+    }
+
+    /// Makes a backup: what it holds is told to the session.
+    pub fn back_up(&self) -> Input {
+        Input::BackedUp(self.progress.values().map(Progress::mark).collect())
     }
 
     pub fn unacknowledged(&self) -> u64 {
@@ -364,10 +402,11 @@ fn session(
     settings: Settings,
     links: &[Link],
     progress: Vec<Progress>,
-    (epoch, authority): (u64, &[u8]),
+    (epoch, authority, backups): (u64, &[u8], bool),
 ) -> Session {
     let local = Local {
         side,
+        backups,
         site: "berlin-1".parse().unwrap(),
         identity: identity.clone(),
         epoch,
