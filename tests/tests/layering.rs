@@ -80,6 +80,12 @@ const ROOMS: &[Room] = &[
         never_says: &["SELECT ", "INSERT INTO"],
     },
     Room {
+        package: "outpost-disk",
+        may_use: &[],
+        never: &["tokio", "sqlx", "axum", "reqwest", "rumqttc", "automerge"],
+        never_says: &[],
+    },
+    Room {
         package: "outpost-edge",
         may_use: &[
             "outpost-config",
@@ -221,19 +227,36 @@ fn a_line_of_code_lives_on_one_floor() {
     assert!(broken.is_empty(), "floors are mixed:\n{}", broken.join("\n"));
 }
 
+/// Crates with unsafe code, each of which repeats the workspace's lints but for that one.
+const UNSAFE: &[&str] = &["tests/disk"];
+
 #[test]
 fn only_named_crates_may_be_unsafe() {
     let mut files = Vec::new();
     for folder in ["config", "sync", "edge", "hub", "firmware-bridge", "tests"] {
         sources(&root().join(folder), &mut files);
     }
-    for manifest in files.iter().filter_map(|file| file.ancestors().find(|at| at.join("Cargo.toml").exists()))
-    {
-        let text = fs::read_to_string(manifest.join("Cargo.toml")).expect("a manifest");
-        assert!(
-            text.contains("[lints]\nworkspace = true"),
-            "{} leaves the workspace's lints",
-            manifest.display()
-        );
+    let folders: BTreeSet<&Path> =
+        files.iter().filter_map(|file| file.ancestors().find(|at| at.join("Cargo.toml").exists())).collect();
+    let manifest = |folder: &Path| fs::read_to_string(folder.join("Cargo.toml")).expect("a manifest");
+    let workspace = manifest(&root());
+    let lints = workspace.split_once("[workspace.lints.rust]").expect("lints of the workspace").1;
+    let lints = lints.split("\n[profile").next().expect("something before the profiles");
+    let wanted: Vec<&str> =
+        lints.lines().filter(|line| line.contains('=') && !line.starts_with("unsafe_code")).collect();
+    assert!(wanted.len() > 4, "the workspace's lints were not found");
+    for folder in folders {
+        let text = manifest(folder);
+        if UNSAFE.iter().any(|named| folder == root().join(named)) {
+            for line in wanted.iter().chain([&"undocumented_unsafe_blocks = \"deny\""]) {
+                assert!(text.contains(line), "{} leaves out {line}", folder.display());
+            }
+        } else {
+            assert!(
+                text.contains("[lints]\nworkspace = true"),
+                "{} leaves the workspace's lints",
+                folder.display()
+            );
+        }
     }
 }
