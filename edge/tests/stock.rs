@@ -312,8 +312,10 @@ fn outcomes_are_dropped_after_their_time_in_as_many_goes_as_it_takes() {
         bench.core.connection().query_row(count, [], |row| row.get(0)).unwrap()
     };
     bench.pass(store::outcome::KEPT_MS);
-    assert_eq!(bench.job(Job::Housekeep), Answer::Done);
-    assert_eq!(kept(&bench), 2_500, "one at the edge of its time is kept");
+    for _ in 0..2 {
+        assert_eq!(bench.job(Job::Housekeep), Answer::Done);
+    }
+    assert_eq!(kept(&bench), 2_500, "looked at all, and one at the edge of its time is kept");
     bench.pass(1);
     assert_eq!(bench.job(Job::Housekeep), Answer::MoreToDo);
     assert_eq!(kept(&bench), 500);

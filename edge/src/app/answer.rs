@@ -19,7 +19,7 @@ pub fn answer_by_rule(unit: &mut Unit<'_>, row: &mut CaseRow) -> Result<(), Stop
     let intents: Vec<EventId> = row.state.pending().collect();
     for intent in intents {
         let policy = unit.site().policy();
-        let mut context = context(unit, row, &policy)?;
+        let mut context = context(unit, &policy);
         context.book = amended(row, intent).map_or(Ok(Book::default()), |sku| book(unit, &sku, None))?;
         if let Some(facts) = answer(&row.state, intent, &context) {
             unit.act_by_rule();

@@ -1,6 +1,7 @@
 //! The way of every command about a case: load, look up what the decision needs, decide, record.
 
-use outpost_model::command::CaseCommand;
+use outpost_model::authority::NoAuthority;
+use outpost_model::command::{CaseCommand, Held};
 use outpost_model::decide::{Context, Proposal, SitePolicy, decide};
 use outpost_model::fact::{LabelKind, Permission, SiteFact};
 use outpost_model::id::{CaseId, ContainerId};
@@ -24,23 +25,33 @@ fn by_verb(unit: &mut Unit<'_>, row: &mut CaseRow, command: &CaseCommand) -> Res
         CaseCommand::HandOver { .. } => hand_over::hand_over(unit, row, command),
         CaseCommand::Pack { container, .. } | CaseCommand::Substitute { container, .. } => {
             let policy = unit.site().policy();
-            let mut context = context(unit, row, &policy)?;
+            let mut context = context(unit, &policy);
             context.container_holder = other_holder(unit, row, container)?;
             carry_out(unit, row, command, &context)
         }
         _ => {
             let policy = unit.site().policy();
-            let context = context(unit, row, &policy)?;
+            let context = context(unit, &policy);
             carry_out(unit, row, command, &context)
         }
     }
 }
 
-/// What every decision about a case needs.
-pub fn context<'p>(unit: &Unit<'_>, row: &CaseRow, policy: &'p SitePolicy) -> Result<Context<'p>, Stop> {
+/// What every decision about a case needs. It holds no permission: what can be undone needs none, and a scan does
+/// not wait for it to be looked up.
+pub fn context<'p>(unit: &Unit<'_>, policy: &'p SitePolicy) -> Context<'p> {
+    Context::new(unit.now(), Held::No(NoAuthority::None), policy)
+}
+
+/// The same for an act that cannot be undone: with the permission the site holds now.
+pub fn context_with_permission<'p>(
+    unit: &Unit<'_>,
+    row: &CaseRow,
+    policy: &'p SitePolicy,
+) -> Result<Context<'p>, Stop> {
     let service = row.state.header.service;
     let permission = held(unit.tx(), unit.site(), unit.moment(), row.position, service)?;
-    Ok(Context::new(unit.now(), permission, policy))
+    Ok(Context { permission, ..context(unit, policy) })
 }
 
 /// Decides and records; remembers a permission that was given, so that it is looked at again after the commit.

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use outpost_model::id::{ReasonCode, Sku};
 use outpost_model::page::{LedgerFact, SkuQty};
 use outpost_model::quantity::Quantity;
-use outpost_model::rights::{grantable, walk_in};
+use outpost_model::rights::grantable;
 
-use crate::store::{case, exception, product, right, stock};
+use crate::store::exception;
+use crate::store::standing::{self, Standing, subject};
 use crate::write::{SKUS_IN_ENTRY_MAX, Stop, Unit};
 
 /// Settles the rights of these SKUs: what the policy allows beyond what the hub may promise already is granted; what
@@ -16,7 +17,7 @@ pub fn settle(unit: &mut Unit<'_>, skus: &BTreeSet<Sku>) -> Result<(), Stop> {
     let mut granted = Vec::new();
     let mut recalled = Vec::new();
     for sku in skus {
-        let standing = Standing::of(unit, sku)?;
+        let standing = standing::of(unit.tx(), sku, None)?;
         if standing.unused < 0 {
             let sentence = super::sentence("rights_broken");
             unit.raise("rights_broken", &subject(sku), "", sentence)?;
@@ -25,8 +26,10 @@ pub fn settle(unit: &mut Unit<'_>, skus: &BTreeSet<Sku>) -> Result<(), Stop> {
         if missing > 0 {
             recalled.extend(units(sku, missing.min(standing.unused) - standing.recalled));
         } else {
-            exception::resolve(unit.tx(), unit.now(), "negative_sellable", &subject(sku))?;
-            granted.extend(units(sku, standing.grantable(unit, sku)?));
+            if standing.oversold {
+                exception::resolve(unit.tx(), unit.now(), standing::OVERSOLD, &subject(sku))?;
+            }
+            granted.extend(units(sku, grantable_now(unit, &standing)));
         }
     }
     for units in granted.chunks(SKUS_IN_ENTRY_MAX) {
@@ -41,15 +44,10 @@ pub fn settle(unit: &mut Unit<'_>, skus: &BTreeSet<Sku>) -> Result<(), Stop> {
 
 /// Raises that a sale took units that were spoken for, once for the sale that did it.
 pub fn look_for_oversold(unit: &mut Unit<'_>, sku: &Sku, event: &str) -> Result<(), Stop> {
-    if Standing::of(unit, sku)?.walk_in() < 0 {
-        unit.raise("negative_sellable", &subject(sku), event, super::sentence("negative_sellable"))?;
+    if standing::of(unit.tx(), sku, None)?.walk_in() < 0 {
+        unit.raise(standing::OVERSOLD, &subject(sku), event, super::sentence(standing::OVERSOLD))?;
     }
     Ok(())
-}
-
-/// What an exception about a SKU is about.
-fn subject(sku: &Sku) -> String {
-    format!("sku/{sku}")
 }
 
 fn units(sku: &Sku, units: i64) -> Option<SkuQty> {
@@ -57,37 +55,12 @@ fn units(sku: &Sku, units: i64) -> Option<SkuQty> {
     (!qty.is_zero()).then(|| SkuQty { sku: sku.clone(), qty })
 }
 
-struct Standing {
-    sellable: i64,
-    reserved: i64,
-    unused: i64,
-    recalled: i64,
-}
-
-impl Standing {
-    fn of(unit: &Unit<'_>, sku: &Sku) -> Result<Self, Stop> {
-        let tx = unit.tx();
-        Ok(Self {
-            sellable: stock::sums(tx, sku)?.sellable,
-            reserved: case::reserved(tx, sku)?,
-            unused: right::load(tx, sku)?.unused(),
-            recalled: right::recalled(tx, sku)?,
-        })
-    }
-
-    /// Units that walk-ins may have.
-    fn walk_in(&self) -> i64 {
-        walk_in(self.sellable, positive(self.reserved), positive(self.unused))
-    }
-
-    /// Units to grant now: never more than walk-ins could have.
-    fn grantable(&self, unit: &Unit<'_>, sku: &Sku) -> Result<i64, Stop> {
-        let book = unit.site().rules.current();
-        let class = product::class_of(unit.tx(), sku)?;
-        let policy = book.rules.grants.get(&class);
-        let units = grantable(policy, self.sellable, positive(self.reserved), positive(self.unused));
-        Ok(i64::try_from(units).unwrap_or(i64::MAX).min(self.walk_in()))
-    }
+/// Units to grant now: never more than walk-ins could have.
+fn grantable_now(unit: &Unit<'_>, standing: &Standing) -> i64 {
+    let book = unit.site().rules.current();
+    let policy = book.rules.grants.get(&standing.class);
+    let units = grantable(policy, standing.sellable, positive(standing.reserved), positive(standing.unused));
+    i64::try_from(units).unwrap_or(i64::MAX).min(standing.walk_in())
 }
 
 fn positive(units: i64) -> u64 {

@@ -5,7 +5,7 @@ use outpost_model::command::CaseCommand;
 use outpost_model::decide::CodeCheck;
 use outpost_model::id::CaseId;
 
-use super::case::{carry_out, context};
+use super::case::{carry_out, context_with_permission};
 use crate::store::case::CaseRow;
 use crate::store::{code_try, identity};
 use crate::write::{Stop, Unit};
@@ -16,7 +16,7 @@ const PURPOSE: &str = "pickup";
 /// Hands goods over. A wrong code is counted for good, also when nothing else is written.
 pub fn hand_over(unit: &mut Unit<'_>, row: &mut CaseRow, command: &CaseCommand) -> Result<(), Stop> {
     let policy = unit.site().policy();
-    let mut context = context(unit, row, &policy)?;
+    let mut context = context_with_permission(unit, row, &policy)?;
     if let CaseCommand::HandOver { code: Some(code), .. } = command {
         context.code = check(unit, row.state.header.case, code)?;
     }

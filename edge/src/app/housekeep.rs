@@ -3,7 +3,8 @@
 use outpost_model::authority::TrustedTime;
 use outpost_model::time::UtcMillis;
 
-use crate::store::{authority, outcome, record};
+use crate::store::outcome::{self, Pruned};
+use crate::store::{authority, record};
 use crate::write::{Stop, Unit, trusted_time};
 
 /// Rows dropped in one go.
@@ -12,7 +13,8 @@ const ROWS_MAX: u32 = 2_000;
 /// Drops personal data past its retention, outcomes past every retry, and journal rows that both sides have.
 /// Says whether there is more to drop than it took.
 pub fn housekeep(unit: &mut Unit<'_>) -> Result<bool, Stop> {
-    let (mut contacts, mut labels, mut outcomes) = (0, 0, 0);
+    let (mut contacts, mut labels) = (0, 0);
+    let mut outcomes = Pruned { gone: 0, through: true };
     if let Some(now) = retention_clock(unit)? {
         contacts = record::purge_contacts(unit.tx(), now)?;
         // These are dated by the wall clock: they go when both clocks agree that it is time. An outcome that went too
@@ -22,10 +24,16 @@ pub fn housekeep(unit: &mut Unit<'_>) -> Result<bool, Stop> {
         outcomes = outcome::prune(unit.tx(), agreed, ROWS_MAX)?;
     }
     let rows = outpost_journal::forget(unit.tx(), ROWS_MAX as usize)?;
-    if contacts + labels + outcomes + rows > 0 {
-        tracing::info!(contacts, labels, outcomes, rows, "dropped what is past its retention");
+    if contacts + labels + outcomes.gone + rows > 0 {
+        tracing::info!(
+            contacts,
+            labels,
+            outcomes = outcomes.gone,
+            rows,
+            "dropped what is past its retention"
+        );
     }
-    Ok(outcomes.max(rows) >= ROWS_MAX as usize)
+    Ok((outcomes.gone > 0 && !outcomes.through) || rows >= ROWS_MAX as usize)
 }
 
 /// The time by which retention is judged: the hub's as far as it is known, else its last reading. The wall clock has no

@@ -8,7 +8,7 @@ use outpost_model::fact::LabelKind;
 use outpost_model::id::ContainerId;
 use outpost_model::rejection::Rejection;
 
-use super::case::{carry_out, context, other_holder};
+use super::case::{carry_out, context_with_permission, other_holder};
 use super::print;
 use crate::device::label::Labels;
 use crate::site::DefaultPrinter;
@@ -43,7 +43,7 @@ pub fn label(unit: &mut Unit<'_>, row: &mut CaseRow, command: &CaseCommand) -> R
         LabelKind::Carrier => bought(unit, row, container)?,
     };
     let policy = unit.site().policy();
-    let mut context = context(unit, row, &policy)?;
+    let mut context = context_with_permission(unit, row, &policy)?;
     context.container_holder = other_holder(unit, row, container)?;
     if let Some(prepared) = &prepared {
         // Before anything is written: a command cannot be refused after that.

@@ -5,11 +5,10 @@ use outpost_model::command::CaseCommand;
 use outpost_model::decide::{Book, Scanned};
 use outpost_model::id::{LocationId, Sku};
 use outpost_model::quantity::Quantity;
-use outpost_model::rights::walk_in;
 
 use super::case::{carry_out, context, other_holder};
-use crate::store::case::{self, CaseRow};
-use crate::store::{product, right, stock};
+use crate::store::case::CaseRow;
+use crate::store::{product, standing};
 use crate::write::{Stop, Unit};
 
 /// Picks units of a line.
@@ -18,7 +17,7 @@ pub fn pick(unit: &mut Unit<'_>, row: &mut CaseRow, command: &CaseCommand) -> Re
         return Err(Stop::Broken("not a pick".to_owned()));
     };
     let policy = unit.site().policy();
-    let mut context = context(unit, row, &policy)?;
+    let mut context = context(unit, &policy);
     context.scanned = scanned(unit, barcode.as_deref())?;
     let sku = match &context.scanned {
         Scanned::Product(sku, _) => Some(sku.clone()),
@@ -46,13 +45,7 @@ fn scanned(unit: &Unit<'_>, barcode: Option<&str>) -> Result<Scanned, Stop> {
 
 /// What the book says of a SKU at a location.
 pub fn book(unit: &Unit<'_>, sku: &Sku, location: Option<&LocationId>) -> Result<Book, Stop> {
-    let at_location = match location {
-        Some(location) => stock::sellable_at(unit.tx(), sku, location)?,
-        None => 0,
-    };
     // What the hub may still promise is spoken for too, perhaps already and not heard of here.
-    let unused = u64::try_from(right::load(unit.tx(), sku)?.unused()).unwrap_or(0);
-    let reserved = u64::try_from(case::reserved(unit.tx(), sku)?).unwrap_or(0);
-    let free = walk_in(stock::sums(unit.tx(), sku)?.sellable, reserved, unused);
-    Ok(Book { at_location, free })
+    let standing = standing::of(unit.tx(), sku, location)?;
+    Ok(Book { at_location: standing.sellable_there, free: standing.walk_in() })
 }

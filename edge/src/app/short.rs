@@ -11,7 +11,7 @@ use crate::write::{Stop, Unit};
 /// Books a short pick. Where the person names no place, it is the one the book would have sent them to.
 pub fn short(unit: &mut Unit<'_>, row: &mut CaseRow, command: &CaseCommand) -> Result<(), Stop> {
     let policy = unit.site().policy();
-    let mut context = context(unit, row, &policy)?;
+    let mut context = context(unit, &policy);
     let mut command = command.clone();
     if let CaseCommand::Short { line, location, .. } = &mut command
         && let Some(sku) = row.state.header.line(*line).map(|line| line.sku.clone())

@@ -2,6 +2,7 @@
 
 use outpost_model::fulfillment::{Fulfillment, Milestone};
 use outpost_model::id::{CaseId, ContainerId, Sku};
+use outpost_model::quantity::Quantity;
 use outpost_model::time::UtcMillis;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::BTreeMap;
@@ -32,32 +33,52 @@ pub fn parse(case: impl ToString, state: &str) -> StoreResult<Fulfillment> {
     serde_json::from_str(state).map_err(|error| StoreError::corrupt("fulfillment", case, error))
 }
 
-/// Writes the case and what it still waits for from the shelves.
-pub fn save(conn: &Connection, row: &CaseRow, now: UtcMillis) -> StoreResult<()> {
+/// Writes the case and what it still waits for from the shelves. `before` is the case as it is stored, if it is: what
+/// did not change is not written again, since each row and index costs a scan a page.
+pub fn save(
+    conn: &Connection,
+    before: Option<&Fulfillment>,
+    row: &CaseRow,
+    now: UtcMillis,
+) -> StoreResult<()> {
     let state = &row.state;
     let header = &state.header;
     let json = serde_json::to_string(state)
         .map_err(|error| StoreError::corrupt("fulfillment", header.case, error))?;
-    conn.prepare_cached(
-        "INSERT INTO fulfillment (case_id, order_number, service, milestone, needs_work, pick_by, position, \
-                                  consignee, changed_at, state)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
-         ON CONFLICT (case_id) DO UPDATE SET milestone = excluded.milestone, needs_work = excluded.needs_work, \
-             position = excluded.position, changed_at = excluded.changed_at, state = excluded.state",
-    )?
-    .execute(params![
-        header.case.to_string(),
-        header.order_number,
-        header.service.as_str(),
-        milestone_name(state.milestone()),
-        needs_work(state),
-        header.promise.pick_by.0,
-        i64::try_from(row.position).unwrap_or(i64::MAX),
-        header.consignee.map(|record| record.to_string()),
-        now.0,
-        json,
-    ])?;
-    save_reservation(conn, state)?;
+    let position = i64::try_from(row.position).unwrap_or(i64::MAX);
+    let case = header.case.to_string();
+    let milestone = milestone_name(state.milestone());
+    let needs_work = needs_work(state);
+    if before.is_some_and(|before| self::needs_work(before) == needs_work) {
+        // Names no column of an index: SQLite would write them all anew.
+        conn.prepare_cached(
+            "UPDATE fulfillment SET milestone = ?2, position = ?3, changed_at = ?4, state = ?5 WHERE case_id = ?1",
+        )?
+        .execute(params![case, milestone, position, now.0, json])?;
+    } else {
+        conn.prepare_cached(
+            "INSERT INTO fulfillment (case_id, order_number, service, milestone, needs_work, pick_by, position, \
+                                      consignee, changed_at, state)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+             ON CONFLICT (case_id) DO UPDATE SET milestone = excluded.milestone, \
+                 needs_work = excluded.needs_work, position = excluded.position, \
+                 changed_at = excluded.changed_at, state = excluded.state",
+        )?
+        .execute(params![
+            case,
+            header.order_number,
+            header.service.as_str(),
+            milestone,
+            needs_work,
+            header.promise.pick_by.0,
+            position,
+            header.consignee.map(|record| record.to_string()),
+            now.0,
+            json,
+        ])?;
+    }
+    let stored = before.map(Fulfillment::reserved).unwrap_or_default();
+    save_reservation(conn, &case, &stored, &state.reserved())?;
     save_holdings(conn, state)
 }
 
@@ -88,35 +109,28 @@ pub fn holder(conn: &Connection, container: &ContainerId) -> StoreResult<Option<
         .transpose()
 }
 
-fn save_reservation(conn: &Connection, state: &Fulfillment) -> StoreResult<()> {
-    let case = state.header.case.to_string();
-    let wanted = state.reserved();
-    let stored: BTreeMap<Sku, i64> = reservation(conn, &case)?;
-    for (sku, units) in &wanted {
-        let units = units.delta();
-        if stored.get(sku) != Some(&units) {
-            conn.prepare_cached(
-                "INSERT OR REPLACE INTO reservation (sku, case_id, units) VALUES (?1, ?2, ?3)",
-            )?
-            .execute(params![sku.as_str(), case, units])?;
-        }
+fn save_reservation(
+    conn: &Connection,
+    case: &str,
+    stored: &BTreeMap<Sku, Quantity>,
+    wanted: &BTreeMap<Sku, Quantity>,
+) -> StoreResult<()> {
+    for (sku, units) in wanted {
+        let sql = match stored.get(sku) {
+            Some(known) if known == units => continue,
+            Some(_) => "UPDATE reservation SET units = ?3 WHERE sku = ?1 AND case_id = ?2",
+            None => {
+                "INSERT INTO reservation (sku, case_id, units) VALUES (?1, ?2, ?3) \
+                 ON CONFLICT (sku, case_id) DO UPDATE SET units = excluded.units"
+            }
+        };
+        conn.prepare_cached(sql)?.execute(params![sku.as_str(), case, units.delta()])?;
     }
     for sku in stored.keys().filter(|sku| !wanted.contains_key(*sku)) {
         conn.prepare_cached("DELETE FROM reservation WHERE sku = ?1 AND case_id = ?2")?
             .execute(params![sku.as_str(), case])?;
     }
     Ok(())
-}
-
-fn reservation(conn: &Connection, case: &str) -> StoreResult<BTreeMap<Sku, i64>> {
-    let mut statement = conn.prepare_cached("SELECT sku, units FROM reservation WHERE case_id = ?1")?;
-    let rows = statement.query_map([case], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
-    rows.map(|row| {
-        let (sku, units) = row?;
-        let sku = Sku::new(sku).map_err(|error| StoreError::corrupt("reservation", case, error))?;
-        Ok((sku, units))
-    })
-    .collect()
 }
 
 /// Units of a SKU that open cases wait for.

@@ -20,6 +20,7 @@ pub mod serial;
 pub mod setting;
 pub mod site_day;
 pub mod source;
+pub mod standing;
 pub mod stock;
 
 use std::path::Path;

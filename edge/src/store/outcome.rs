@@ -5,10 +5,13 @@ use outpost_model::id::CommandId;
 use outpost_model::time::UtcMillis;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{StoreError, StoreResult};
+use super::{StoreError, StoreResult, setting};
 
 /// How long outcomes are kept: longer than a handheld's outbox lies in a drawer.
 pub const KEPT_MS: i64 = 60 * 24 * 60 * 60 * 1_000;
+
+/// Where the last look for old outcomes ended.
+const CURSOR: &str = "outcome_cursor";
 
 /// The outcome of a command that came before.
 pub fn load(conn: &Connection, command: CommandId) -> StoreResult<Option<Outcome>> {
@@ -40,13 +43,32 @@ pub fn replace(conn: &Connection, command: CommandId, outcome: &Outcome) -> Stor
     Ok(())
 }
 
-/// Forgets outcomes that are older than anybody's retry, at most `limit` of them.
-pub fn prune(conn: &Connection, now: UtcMillis, limit: u32) -> StoreResult<usize> {
-    let gone = conn
+/// What one look at old outcomes came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pruned {
+    /// Outcomes that were forgotten.
+    pub gone: usize,
+    /// Whether the last one was reached; the next look begins at the first again.
+    pub through: bool,
+}
+
+/// Forgets outcomes that are older than anybody's retry, among the next `limit` after those the last call looked at.
+pub fn prune(conn: &Connection, now: UtcMillis, limit: u32) -> StoreResult<Pruned> {
+    let after: String = setting::load(conn, CURSOR)?.unwrap_or_default();
+    let seen: (u32, Option<String>) = conn
         .prepare_cached(
-            "DELETE FROM outcome WHERE command_id IN \
-             (SELECT command_id FROM outcome WHERE at < ?1 ORDER BY at LIMIT ?2)",
+            "SELECT count(*), max(command_id) FROM \
+             (SELECT command_id FROM outcome WHERE command_id > ?1 ORDER BY command_id LIMIT ?2)",
         )?
-        .execute(params![now.0.saturating_sub(KEPT_MS), limit])?;
-    Ok(gone)
+        .query_row(params![after, limit], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let through = seen.0 < limit;
+    let last = seen.1.unwrap_or_default();
+    let gone = conn
+        .prepare_cached("DELETE FROM outcome WHERE command_id > ?1 AND command_id <= ?2 AND at < ?3")?
+        .execute(params![after, last, now.0.saturating_sub(KEPT_MS)])?;
+    let next = if through { String::new() } else { last };
+    if next != after {
+        setting::save(conn, CURSOR, &next)?;
+    }
+    Ok(Pruned { gone, through })
 }

@@ -46,8 +46,11 @@ pub struct ProductBarcode {
     pub qty: Quantity,
 }
 
+/// The class of a product nobody gave one.
+pub const DEFAULT_CLASS: &str = "default";
+
 fn default_class() -> String {
-    "default".to_owned()
+    DEFAULT_CLASS.to_owned()
 }
 
 /// Writes a product of a version of the catalogue, unless a later version is here already.
@@ -129,13 +132,4 @@ pub fn load(conn: &Connection, sku: &Sku) -> StoreResult<Option<Product>> {
         product.barcodes.push(ProductBarcode { code, qty });
     }
     Ok(Some(product))
-}
-
-/// A product's class in the grant policy.
-pub fn class_of(conn: &Connection, sku: &Sku) -> StoreResult<String> {
-    let class = conn
-        .prepare_cached("SELECT class FROM product WHERE sku = ?1")?
-        .query_row([sku.as_str()], |row| row.get(0))
-        .optional()?;
-    Ok(class.unwrap_or_else(default_class))
 }

@@ -43,11 +43,17 @@ pub fn apply(conn: &Connection, movement: &Movement) -> StoreResult<()> {
         .execute(key.params())?;
         return Ok(());
     }
-    conn.prepare_cached(
-        "INSERT OR REPLACE INTO balance (sku, place_kind, place, status, lot, serial, owner, units) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-    )?
-    .execute(params![
+    let put = match before {
+        Some(_) => {
+            "UPDATE balance SET units = ?8 WHERE sku = ?1 AND place_kind = ?2 AND place = ?3 AND status = ?4 \
+             AND lot = ?5 AND serial = ?6 AND owner = ?7"
+        }
+        None => {
+            "INSERT INTO balance (sku, place_kind, place, status, lot, serial, owner, units) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+        }
+    };
+    conn.prepare_cached(put)?.execute(params![
         key.sku,
         key.place_kind,
         key.place,
@@ -96,17 +102,6 @@ pub fn sums(conn: &Connection, sku: &Sku) -> StoreResult<Sums> {
         )?
         .query_row([sku.as_str()], |row| Ok(Sums { on_hand: row.get(0)?, sellable: row.get(1)? }))?;
     Ok(sums)
-}
-
-/// Units the book holds on one shelf in sellable status, over all lots.
-pub fn sellable_at(conn: &Connection, sku: &Sku, location: &LocationId) -> StoreResult<i64> {
-    let units = conn
-        .prepare_cached(
-            "SELECT coalesce(sum(units), 0) FROM balance \
-             WHERE sku = ?1 AND place_kind = 'location' AND place = ?2 AND status = 'sellable'",
-        )?
-        .query_row(params![sku.as_str(), location.as_str()], |row| row.get(0))?;
-    Ok(units)
 }
 
 /// The shelf with most sellable units of a SKU; with none, the first shelf that ever had a row.
@@ -234,6 +229,7 @@ mod tests {
         assert_eq!(of_sku(&conn, &sku).unwrap().len(), 1);
         book(&conn, Place::Location(shelf.clone()), StockStatus::Sellable, -4);
         assert_eq!(sums(&conn, &sku).unwrap(), Sums { on_hand: -1, sellable: -1 });
-        assert_eq!(sellable_at(&conn, &sku, &shelf).unwrap(), -1);
+        let standing = crate::store::standing::of(&conn, &sku, Some(&shelf)).unwrap();
+        assert_eq!((standing.sellable, standing.sellable_there), (-1, -1));
     }
 }

@@ -208,11 +208,12 @@ impl<'a> Unit<'a> {
         for (sku, units) in promised_delta(before, state) {
             let delta = store::right::RightsDelta { promised: units, ..Default::default() };
             store::right::add(self.tx, &sku, delta)?;
+            self.touch_stock(&sku);
         }
-        for line in &state.header.lines {
-            self.touch_stock(&line.sku);
+        for sku in reserved_anew(before, state) {
+            self.touch_stock(&sku);
         }
-        case::save(self.tx, row, self.now.wall)?;
+        case::save(self.tx, before, row, self.now.wall)?;
         let subject = DocumentKey::Case(id).to_string();
         for found in &state.exceptions {
             if before.is_some_and(|before| before.exceptions.contains(found)) {
@@ -281,6 +282,14 @@ pub fn describe<K: serde::Serialize>(event: &Event<K>) -> String {
         Body::Known(known) => tag_and_data(known).0,
         Body::Unknown { kind, .. } => kind.clone(),
     }
+}
+
+/// SKUs of which a case waits for other numbers of units than before.
+fn reserved_anew(before: Option<&Fulfillment>, after: &Fulfillment) -> BTreeSet<Sku> {
+    let known = before.map(Fulfillment::reserved).unwrap_or_default();
+    let now = after.reserved();
+    let skus = known.keys().chain(now.keys());
+    skus.filter(|sku| known.get(*sku) != now.get(*sku)).cloned().collect()
 }
 
 /// What a case promises more than before, by SKU.

@@ -47,7 +47,8 @@ pub fn save(conn: &Connection, doc: &DocumentId, saved: &[u8]) -> Result<(), Jou
 }
 
 /// Drops rows that nobody needs: own items that are acknowledged and the peers' changes, where the saved form of
-/// their document holds them. Drops at most `limit` and says how many it was.
+/// their document holds them. Drops at most `limit` and says how many it was. The newest row stays, or its position
+/// would be given again, to a change that a saved form then seems to hold.
 pub fn forget(conn: &Connection, limit: usize) -> Result<usize, JournalError> {
     let dropped = conn
         .prepare_cached(
@@ -57,6 +58,7 @@ pub fn forget(conn: &Connection, limit: usize) -> Result<usize, JournalError> {
                 LEFT JOIN sync_document d ON d.doc = c.doc
                 WHERE (s.owner != '' OR c.n <= s.acknowledged)
                   AND (c.doc IS NULL OR c.position <= d.through)
+                  AND c.position < (SELECT MAX(position) FROM sync_change)
                 ORDER BY c.position LIMIT ?1)",
         )?
         .execute(params![i64::try_from(limit).unwrap_or(i64::MAX)])?;
@@ -64,7 +66,8 @@ pub fn forget(conn: &Connection, limit: usize) -> Result<usize, JournalError> {
 }
 
 /// Drops a document that is archived elsewhere: its saved form, its acknowledged own changes and the peers'
-/// changes. `false`, and nothing is dropped, while own changes of it wait for the peer.
+/// changes. `false`, and nothing is dropped, while own changes of it wait for the peer. With its saved form gone, nobody
+/// refers to their positions, so that even the newest may be given again.
 pub fn discard(conn: &Connection, doc: &DocumentId) -> Result<bool, JournalError> {
     let waiting: bool = conn.query_row(
         "SELECT EXISTS(SELECT 1 FROM sync_change c JOIN sync_incarnation s ON s.ord = c.origin

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::JournalError;
 
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// One step per version of the schema, the first from nothing.
 const STEPS: [&str; VERSION as usize] = ["
@@ -62,6 +62,28 @@ const STEPS: [&str; VERSION as usize] = ["
         doc TEXT,
         bytes BLOB NOT NULL
     ) STRICT;
+", "
+    -- Every scan appends a row: without the sequence's own page, and without an index that UNIQUE(doc, hash) already
+    -- is. `forget` keeps the newest row of all, so that no position is given twice.
+    CREATE TABLE sync_change_2(
+        position INTEGER PRIMARY KEY,
+        origin INTEGER NOT NULL REFERENCES sync_incarnation(ord),
+        n INTEGER NOT NULL,
+        running BLOB,
+        doc TEXT,
+        hash BLOB,
+        kind TEXT,
+        key TEXT,
+        bytes BLOB NOT NULL,
+        written_at INTEGER NOT NULL,
+        UNIQUE(origin, n),
+        UNIQUE(doc, hash),
+        CHECK((doc IS NULL) = (hash IS NULL) AND (doc IS NULL) = (kind IS NOT NULL))
+    ) STRICT;
+    INSERT INTO sync_change_2 SELECT position, origin, n, running, doc, hash, kind, key, bytes, written_at
+        FROM sync_change;
+    DROP TABLE sync_change;
+    ALTER TABLE sync_change_2 RENAME TO sync_change;
 "];
 
 /// Brings the journal's tables to this version. Call it inside a transaction; it does nothing when there is
