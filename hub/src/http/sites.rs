@@ -5,6 +5,7 @@ use outpost_daemon::Problem;
 use outpost_daemon::extract::{Json, Path, Query};
 use outpost_daemon::short_code::short_code;
 use outpost_model::id::{CaseId, SiteId};
+use outpost_sync::PublicIdentity;
 use serde::{Deserialize, Serialize};
 
 use super::problem::failed;
@@ -67,6 +68,23 @@ pub async fn documents(
     let mut connection = hub.store.read().acquire().await.map_err(|error| failed(HubError::from(error)))?;
     let found = verify::documents(&mut connection, &site, hub.life.incarnation, query.verify).await;
     found.map(Json).map_err(failed)
+}
+
+/// Whose signatures on a site's topics are good: what a reader of the replication needs beside the topics.
+#[derive(Debug, Clone, Serialize)]
+pub struct SiteKeys {
+    /// The hub's install id and public key: 96 hex digits.
+    pub hub: String,
+    /// Install id and public key of the appliances that may sign for the site, likewise.
+    pub installs: Vec<String>,
+}
+
+/// Whose signatures on a site's topics are good.
+pub async fn keys(State(hub): State<Hub>, Path(site): Path<SiteId>) -> Result<Json<SiteKeys>, Problem> {
+    let mut connection = hub.store.read().acquire().await.map_err(|error| failed(HubError::from(error)))?;
+    let known = enrollment::keys(&mut connection, &site).await.map_err(failed)?;
+    let installs = known.0.iter().map(PublicIdentity::to_hex).collect();
+    Ok(Json(SiteKeys { hub: hub.identity.public().to_hex(), installs }))
 }
 
 /// A pickup's short code, for the customer's notification.

@@ -147,6 +147,7 @@ async fn sites_fit(chain: &Chain, shapes: &Shapes<'_>) {
         ("/v1/sites/{site}", "/v1/sites/nowhere"),
         ("/v1/sites/{site}/stock", "/v1/sites/berlin-1/stock"),
         ("/v1/sites/{site}/documents", "/v1/sites/berlin-1/documents?verify=true"),
+        ("/v1/sites/{site}/keys", "/v1/sites/berlin-1/keys"),
     ] {
         let (status, answer) = chain.get(address).await;
         shapes.answer("get", path, status, &answer);

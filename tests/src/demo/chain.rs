@@ -281,6 +281,11 @@ impl Chain {
         Ok(())
     }
 
+    /// Where the broker is, without a line in between.
+    pub fn broker_address(&self) -> &str {
+        self.broker.address()
+    }
+
     /// Stops the broker hard and starts it again. The embedded one lives in the hub, which goes with it.
     pub async fn restart_broker(&self) -> Result<()> {
         if self.broker.is_embedded() {

@@ -6,7 +6,7 @@ use super::operations::{
 };
 use super::order::{CancelAnswer, CancelForm, CaptureAnswer, HoldForm, OrderDetail, OrderList, OrderState};
 use super::shared::Problem;
-use super::site::{DocumentState, EnrollForm, Enrolled, EnrollmentToken, SiteList, SiteSummary, StockList};
+use super::site::{DocumentState, EnrollForm, Enrolled, EnrollmentToken, SiteKeys, SiteList, SiteSummary, StockList};
 use crate::connect::canonical::NewOrder;
 
 /// Capture an order in our own form.
@@ -124,6 +124,12 @@ fn site_stock() {}
     params(("site" = String, Path, example = "berlin-1"), ("verify" = Option<bool>, Query)),
     responses((status = 200, description = "The documents; none for a site that is not known.", body = Vec<DocumentState>)))]
 fn site_documents() {}
+
+/// Whose signatures on a site's topics are good, for readers of the replication (docs/protocol.md).
+#[utoipa::path(get, path = "/v1/sites/{site}/keys", tag = "sites", security(("token" = [])),
+    params(("site" = String, Path, example = "berlin-1")),
+    responses((status = 200, description = "The keys; no installs for a site without an appliance.", body = SiteKeys)))]
+fn site_keys() {}
 
 /// Make a one-time token for the enrollment of a site's appliance.
 #[utoipa::path(post, path = "/v1/sites/{site}/enrollment-tokens", tag = "sites", security(("token" = [])),

@@ -128,6 +128,15 @@ pub struct DocumentState {
     pub projection_ok: bool,
 }
 
+/// Whose signatures on a site's topics are good.
+#[derive(ToSchema)]
+pub struct SiteKeys {
+    /// The hub's install id and public key (Ed25519), 96 hex digits.
+    pub hub: String,
+    /// Install id and public key of each appliance that may sign for the site, likewise.
+    pub installs: Vec<String>,
+}
+
 /// A one-time token for the enrollment of an appliance.
 #[derive(ToSchema)]
 pub struct EnrollmentToken {

@@ -1,0 +1,144 @@
+// The columns of a batch, taken apart into items: docs/protocol.md, "Columns".
+'use strict';
+
+const { decompress } = require('fzstd');
+const { Refused, cbor, hex } = require('./frame.cjs');
+
+const UNPACKED_BYTES_MAX = 1024 * 1024;
+const RECORD = 0;
+const RAW = 1;
+const FULL = 2;
+const NEXT = 3;
+
+/** The numbers n of a batch's items, from its spans. */
+function numbers(spans) {
+  const found = [];
+  for (const { f, t } of spans) {
+    for (let n = Number(f); n <= Number(t); n++) found.push(n);
+    if (found.length > 1000) throw new Refused('a batch of more than 1,000 items');
+  }
+  return found;
+}
+
+function unpacked(content) {
+  const packed = Buffer.from(content.b);
+  if (content.z === 0) return packed;
+  if (content.z !== 1) throw new Refused(`packing ${content.z}`);
+  const size = statedSize(packed);
+  if (size > UNPACKED_BYTES_MAX) throw new Refused(`columns of ${size} bytes`);
+  return Buffer.from(decompress(packed, new Uint8Array(size)));
+}
+
+/** The content size that a zstd frame states (RFC 8878, 3.1.1.1); a batch must state it. */
+function statedSize(packed) {
+  if (packed.length < 6 || packed.readUInt32LE(0) !== 0xfd2fb528) throw new Refused('columns that are not zstd');
+  const descriptor = packed[4];
+  const isSingle = (descriptor & 0x20) !== 0;
+  const at = 5 + (isSingle ? 0 : 1) + [0, 1, 2, 4][descriptor & 3];
+  switch (descriptor >> 6) {
+    case 0: if (isSingle) return packed[at]; throw new Refused('columns without their size');
+    case 1: return packed.readUInt16LE(at) + 256;
+    case 2: return packed.readUInt32LE(at);
+    default: return Number(packed.readBigUInt64LE(at));
+  }
+}
+
+/** A column that is read from its beginning. */
+class Column {
+  constructor(name, values) {
+    this.name = name;
+    this.values = values ?? [];
+    this.at = 0;
+  }
+
+  next() {
+    if (this.at >= this.values.length) throw new Refused(`column ${this.name} ends too early`);
+    return this.values[this.at++];
+  }
+
+  isAtEnd() {
+    return this.at >= this.values.length;
+  }
+}
+
+/** Texts closed by a zero byte each. */
+function closed(bytes) {
+  const found = [];
+  const all = Buffer.from(bytes ?? []);
+  for (let from = 0; from < all.length;) {
+    const to = all.indexOf(0, from);
+    if (to < 0) throw new Refused('a text that is not closed');
+    found.push(all.toString('utf8', from, to));
+    from = to + 1;
+  }
+  return found;
+}
+
+/** Ids of entries: 32 hex digits as 16 bytes, transposed over all ids, and the rest of each. */
+function ids(column) {
+  const rests = closed(column?.j);
+  const isSplit = rests.map((_, k) => (column.f ? column.f[k] === 1 : true));
+  const count = isSplit.filter(Boolean).length;
+  const packed = Buffer.from(column?.u ?? []);
+  if (packed.length !== 16 * count) throw new Refused('ids do not fit their column');
+  let k = 0;
+  return rests.map((rest, index) => {
+    if (!isSplit[index]) return rest;
+    const digits = Buffer.from(Array.from({ length: 16 }, (_, byte) => packed[byte * count + k]));
+    k += 1;
+    return digits.toString('hex') + rest;
+  });
+}
+
+/** Hashes of 32 bytes, one after the other. */
+function hashes(bytes) {
+  const all = hex(bytes ?? []);
+  return Array.from({ length: all.length / 64 }, (_, k) => all.slice(64 * k, 64 * (k + 1)));
+}
+
+/** Walks the forms; each item with its number and what its form says of it. */
+function items(content) {
+  const columns = cbor.decode(unpacked(content));
+  const take = Object.fromEntries(['w', 'e', 'p', 'c', 'r'].map((name) => [name, new Column(name, columns[name])]));
+  take.h = new Column('h', hashes(columns.h));
+  const entryIds = new Column('i', ids(columns.i));
+  const entryTexts = new Column('x', closed(columns.x));
+  const entries = () => {
+    const count = columns.c ? Number(take.c.next()) : 1;
+    return Array.from({ length: count }, () => ({ id: entryIds.next(), text: entryTexts.next() }));
+  };
+  const named = (index) => {
+    if (columns.d?.[index] === undefined) throw new Refused(`document ${index} has no name`);
+    return columns.d[index];
+  };
+  const positions = numbers(content.r);
+  const forms = Buffer.from(columns.k);
+  if (forms.length !== positions.length) throw new Refused('as many forms as items are needed');
+  const found = positions.map((n, k) => {
+    switch (forms[k]) {
+      case RECORD: {
+        const [kind, key, bytes] = take.r.next();
+        return { n, form: 'record', kind, key, content: Buffer.from(bytes) };
+      }
+      case RAW: {
+        const [document, bytes] = take.w.next();
+        return { n, form: 'raw', document: named(document), content: Buffer.from(bytes) };
+      }
+      case FULL: {
+        const [document, seq, startOp, counter, author, dependencies] = take.e.next();
+        const deps = Array.from({ length: Number(dependencies) }, () => take.h.next());
+        const ev = `${counter}@${hex(columns.a[author])}`;
+        return { n, form: 'full', document: named(document), seq: Number(seq), startOp: Number(startOp), ev, deps, entries: entries() };
+      }
+      case NEXT:
+        return { n, form: 'next', continues: n - Number(take.p.next()), entries: entries() };
+      default:
+        throw new Refused(`form ${forms[k]}`);
+    }
+  });
+  const left = [...Object.values(take), entryIds, entryTexts].filter((column) => !column.isAtEnd());
+  if (left.length > 0) throw new Refused(`column ${left[0].name} holds more than the items need`);
+  return found;
+}
+
+module.exports = { items, numbers };
