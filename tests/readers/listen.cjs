@@ -2,15 +2,18 @@
 // docs/protocol.md alone.
 //
 //   node listen.cjs --site NAME --keys FILE|URL [--broker mqtt://HOST:PORT] [--frames FILE]
-//                   [--case ID | --document NAME] [--seconds N] [--json]
+//                   [--case ID | --document NAME] [--seconds N] [--json] [--dump FILE]
 //
 // It ends after --seconds, or when it is interrupted, and prints then. With --frames it reads frames from a file
-// instead, one in hexadecimal a paragraph, as in docs/protocol.md. NODE_PATH must lead to the packages of package.json.
+// instead, one in hexadecimal a paragraph, as in docs/protocol.md. --dump writes every
+// frame it understood to a file, one in JSON a line, without the content of records. NODE_PATH must lead to the
+// packages of package.json.
 'use strict';
 
 const fs = require('node:fs');
 const { parseArgs } = require('node:util');
 const mqtt = require('mqtt');
+const { lineOf } = require('./replication/dump.cjs');
 const { Listener } = require('./replication/listener.cjs');
 const { story } = require('./replication/story.cjs');
 
@@ -18,7 +21,7 @@ function options() {
   const text = { type: 'string' };
   const { values } = parseArgs({
     options: {
-      site: text, keys: text, broker: text, frames: text, case: text, document: text, seconds: text,
+      site: text, keys: text, broker: text, frames: text, case: text, document: text, seconds: text, dump: text,
       json: { type: 'boolean', default: false },
     },
   });
@@ -66,7 +69,8 @@ async function listen(listener, { broker, site, seconds }) {
 
 async function main() {
   const chosen = options();
-  const listener = new Listener(chosen.site, await keys(chosen.keys, chosen.site));
+  const dump = chosen.dump && ((frame, topic) => fs.appendFileSync(chosen.dump, `${lineOf(frame, topic)}\n`));
+  const listener = new Listener(chosen.site, await keys(chosen.keys, chosen.site), dump);
   if (chosen.frames) framesOf(fs.readFileSync(chosen.frames, 'utf8')).forEach((frame) => listener.hear(frame));
   else await listen(listener, chosen);
   const report = listener.report(chosen.case ? `case/${chosen.case}` : chosen.document);

@@ -96,9 +96,12 @@ function hashes(bytes) {
   return Array.from({ length: all.length / 64 }, (_, k) => all.slice(64 * k, 64 * (k + 1)));
 }
 
+/** The columns of a batch, unpacked. */
+const columnsOf = (content) => cbor.decode(unpacked(content));
+
 /** Walks the forms; each item with its number and what its form says of it. */
 function items(content) {
-  const columns = cbor.decode(unpacked(content));
+  const columns = columnsOf(content);
   const take = Object.fromEntries(['w', 'e', 'p', 'c', 'r'].map((name) => [name, new Column(name, columns[name])]));
   take.h = new Column('h', hashes(columns.h));
   const entryIds = new Column('i', ids(columns.i));
@@ -141,4 +144,4 @@ function items(content) {
   return found;
 }
 
-module.exports = { items, numbers };
+module.exports = { closed, columnsOf, items, numbers };

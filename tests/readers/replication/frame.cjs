@@ -53,7 +53,8 @@ function readFrame(bytes, keyOf) {
   if (!isKnown) return { kind, isKnown, writer, site, install };
   const [head, content] = decoded(bytes.subarray(found.bodyAt, found.signatureAt));
   return {
-    kind, isKnown, writer, site, install, content,
+    kind, isKnown, writer, site, install, head, content,
+    number: bytes[1],
     conversation: hex(head.c),
     serial: Number(head.s),
     incarnation: hex(head.i),

@@ -12,7 +12,9 @@ const CONTINUES_AT_MOST = 1024;
 
 class Listener {
   /** `keys`: `{ hub: "<install><key>", sites: { name: ["<install><key>", …] } }`, all hex. */
-  constructor(site, keys) {
+  constructor(site, keys, dump) {
+    /** Called with every frame that was let in, and the topic it came on. */
+    this.dump = dump ?? (() => {});
     this.site = site;
     this.keys = keys;
     this.documents = new Documents();
@@ -40,6 +42,7 @@ class Listener {
     }
     this.frames[frame.kind] = (this.frames[frame.kind] ?? 0) + 1;
     if (!frame.isKnown) return;
+    this.dump(frame, topic);
     this.sides.set(frame.incarnation, frame.writer);
     try {
       this.understand(frame);

@@ -6,7 +6,9 @@ use super::operations::{
 };
 use super::order::{CancelAnswer, CancelForm, CaptureAnswer, HoldForm, OrderDetail, OrderList, OrderState};
 use super::shared::Problem;
-use super::site::{DocumentState, EnrollForm, Enrolled, EnrollmentToken, SiteKeys, SiteList, SiteSummary, StockList};
+use super::site::{
+    DocumentState, EnrollForm, Enrolled, EnrollmentToken, SiteKeys, SiteList, SiteSummary, StockList,
+};
 use crate::connect::canonical::NewOrder;
 
 /// Capture an order in our own form.
