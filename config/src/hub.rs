@@ -201,7 +201,7 @@ section! {
 }
 
 section! {
-    /// Copies of the database (SQLite only; PostgreSQL has its own).
+    /// Copies of the database. A site forgets nothing that no copy contains.
     pub struct BackupSettings {
         /// The folder of the copies; without it none are made.
         directory: Option<PathBuf> = optional(path()),
@@ -209,6 +209,15 @@ section! {
         interval: Duration = duration("1m", "7d"),
         /// Copies that are kept.
         kept: u32 = number(1..=1000),
+        /// Somebody else makes copies and says so through the API; needed for PostgreSQL.
+        external: bool = otherwise(flag(), "false"),
+    }
+}
+
+impl BackupSettings {
+    /// Whether there are copies at all. Without any, what is committed counts as safe.
+    pub fn are_made(&self) -> bool {
+        self.directory.is_some() || self.external
     }
 }
 

@@ -45,6 +45,9 @@ pub enum StartError {
     /// The carrier's client.
     #[error("the carrier's address cannot be used: {0}")]
     Carrier(#[from] reqwest::Error),
+    /// Copies of a database that cannot be copied here.
+    #[error("backup.directory: copies are made of SQLite only. For PostgreSQL say backup.external, or nothing")]
+    Backups,
     /// A folder or file.
     #[error("{path}: {source}")]
     File {
@@ -82,6 +85,9 @@ pub async fn open_with(
     clock: Clock,
     entropy: Entropy,
 ) -> Result<Hub, StartError> {
+    if settings.backup.directory.is_some() && settings.database_url().is_postgres() {
+        return Err(StartError::Backups);
+    }
     let directory = &settings.data.directory;
     let file = |path: &Path, source| StartError::File { path: path.display().to_string(), source };
     std::fs::create_dir_all(directory).map_err(|source| file(directory, source))?;

@@ -2,6 +2,7 @@
 //! no id but through the unit, and says a [`Rejection`](outpost_model::rejection::Rejection) before it writes.
 
 pub mod authority;
+pub mod backup;
 pub mod cancel;
 pub mod capture;
 pub mod documents;

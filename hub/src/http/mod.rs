@@ -1,6 +1,7 @@
 //! The hub's API and console: handlers translate, use cases and queries do the work.
 
 mod auth;
+mod backups;
 mod carriers;
 mod console;
 mod enrollment;
@@ -39,6 +40,8 @@ pub fn router(hub: Hub) -> Router {
         .route("/v1/payloads/{id}", get(payloads::payload))
         .route("/v1/imports/{kind}", post(imports::import))
         .route("/v1/stats", get(stats::stats))
+        .route("/v1/backups", get(backups::list).post(backups::begin))
+        .route("/v1/backups/{id}/confirm", post(backups::confirm))
         .route("/v1/pickup-codes/{case}", get(sites::pickup_code))
         .layer(from_fn_with_state(hub.clone(), auth::operator));
     // These prove themselves by what they carry: a signature, a one-time token, the carrier's token.

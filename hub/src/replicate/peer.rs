@@ -15,14 +15,14 @@ use crate::Hub;
 use crate::app::authority;
 use crate::error::HubError;
 use crate::ids::Ids;
-use crate::store::{self, enrollment, inbox, outbox, quarantine};
+use crate::store::{self, backup, enrollment, inbox, outbox, quarantine};
 
 /// What is handed to a peer.
 #[derive(Debug)]
 pub enum Message {
     /// Something that happened.
     Input(Input),
-    /// Keys or authority have changed in the database.
+    /// Keys, authority or what copies contain has changed in the database.
     Refresh,
 }
 
@@ -73,6 +73,7 @@ impl Peer {
             return Ok(None);
         }
         let progress = inbox::progress(&mut connection, &site).await?;
+        let contained = backup::contained(&mut connection, &site).await?;
         let authority = store::authority::get(&mut connection, &site).await?;
         drop(connection);
         let local = Local {
@@ -87,12 +88,14 @@ impl Peer {
                 .transpose()?
                 .unwrap_or_default()
                 .into_bytes(),
-            backups: false,
+            backups: hub.settings.backup.are_made(),
         };
         let ids = hub.ids();
         let session = Session::new(hub.sync_settings(), local, Remote { keys, progress });
         let kept = Kept::default();
-        Ok(Some(Self { hub, site, session, publish, ids, noted_at: None, storing: None, kept }))
+        let mut peer = Self { hub, site, session, publish, ids, noted_at: None, storing: None, kept };
+        peer.handle(Input::BackedUp(contained)).await?;
+        Ok(Some(peer))
     }
 
     /// Runs until it is cancelled, idle, or nobody can reach it any more.
@@ -160,13 +163,15 @@ impl Peer {
         self.handle(input).await
     }
 
-    /// Keys or authority have changed in the database: tells the session.
+    /// Keys, authority or what copies contain has changed in the database: tells the session.
     pub async fn refresh(&mut self) -> Result<(), HubError> {
         let mut connection = self.hub.store.read().acquire().await?;
         let keys = enrollment::keys(&mut connection, &self.site).await?;
         let authority = store::authority::get(&mut connection, &self.site).await?;
+        let contained = backup::contained(&mut connection, &self.site).await?;
         drop(connection);
         self.handle(Input::Keys(keys)).await?;
+        self.handle(Input::BackedUp(contained)).await?;
         if let Some(authority) = authority {
             self.handle(Input::Authority(store::to_json(&authority)?.into_bytes())).await?;
         }

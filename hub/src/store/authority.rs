@@ -32,13 +32,20 @@ pub async fn life(db: &mut AnyConnection, mint: Incarnation, now: UtcMillis) -> 
     .bind(now.0)
     .execute(&mut *db)
     .await?;
-    let row = sqlx::query("SELECT epoch, incarnation FROM hub WHERE singleton = 1").fetch_one(db).await?;
+    read_life(db).await?.ok_or_else(|| HubError::Invariant("the hub's own row is gone".to_owned()))
+}
+
+/// The life that a database tells of; nothing when no hub has lived in it.
+pub async fn read_life(db: &mut AnyConnection) -> Result<Option<Life>, HubError> {
+    let row =
+        sqlx::query("SELECT epoch, incarnation FROM hub WHERE singleton = 1").fetch_optional(db).await?;
+    let Some(row) = row else { return Ok(None) };
     let bytes: Vec<u8> = column(&row, "hub", "incarnation")?;
     let incarnation = Incarnation::from_slice(&bytes)
         .ok_or_else(|| HubError::corrupt("hub", "incarnation", "not its number of bytes"))?;
     let epoch = u32::try_from(unsigned(&row, "hub", "epoch")?)
         .map_err(|error| HubError::corrupt("hub", "epoch", error))?;
-    Ok(Life { epoch, incarnation })
+    Ok(Some(Life { epoch, incarnation }))
 }
 
 /// A site's authority.

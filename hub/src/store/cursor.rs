@@ -12,6 +12,8 @@ use crate::error::HubError;
 pub(super) const DOWN: i64 = 0;
 /// From the site to the hub: what the hub has stored.
 pub(super) const UP: i64 = 1;
+/// From the site to the hub: what a copy of the hub's database contains.
+pub(super) const IN_BACKUP: i64 = 2;
 
 /// All marks of a direction.
 pub(super) async fn all(db: &mut AnyConnection, site: &SiteId, way: i64) -> Result<Vec<AnyRow>, HubError> {

@@ -5,7 +5,13 @@ use sqlx::{AnyPool, AssertSqlSafe, Executor, Row};
 use super::Dialect;
 use crate::error::HubError;
 
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_hub.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("../../migrations/0001_hub.sql"), include_str!("../../migrations/0002_backup.sql")];
+
+/// The version of the tables that this program writes.
+pub(super) fn version() -> u64 {
+    MIGRATIONS.len() as u64
+}
 
 pub(super) async fn run(pool: &AnyPool, dialect: Dialect) -> Result<(), HubError> {
     let mut tx = pool.begin_with(dialect.begin()).await?;

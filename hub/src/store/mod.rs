@@ -4,8 +4,10 @@
 //! connection of a running transaction; screens read through [`query`].
 
 pub mod authority;
+pub mod backup;
 pub mod case;
 pub mod contact;
+pub mod copy;
 pub mod counter;
 mod cursor;
 pub mod decision;

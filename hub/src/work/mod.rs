@@ -1,6 +1,7 @@
 //! The hub's workers: each is woken by a signal and by a timer, is told nothing, and looks for itself.
 
 pub mod authority;
+pub mod backup;
 pub mod labels;
 mod parcel;
 mod retention;
@@ -23,6 +24,9 @@ pub fn start(hub: &Hub, supervisor: &Supervisor, readiness: &Readiness) -> Resul
         supervisor.spawn("labels", labels::run(hub.clone(), carrier, token.clone()));
     }
     supervisor.spawn("authority", authority::run(hub.clone(), token.clone()));
+    if let Some(directory) = hub.settings.backup.directory.clone() {
+        supervisor.spawn("backup", backup::run(hub.clone(), directory, token.clone()));
+    }
     supervisor.spawn("retention", retention::run(hub.clone(), token.clone()));
     if let Some(file) = hub.settings.rules.file.clone() {
         let (rules, name) = (hub.rules.clone(), file.display().to_string());

@@ -75,8 +75,12 @@ pub struct TestHub {
 
 impl TestHub {
     pub async fn open(database: &Database) -> Self {
+        Self::with_settings(settings(database, "")).await
+    }
+
+    pub async fn with_settings(settings: HubSettings) -> Self {
         let supervisor = Supervisor::new();
-        let hub = start::open(settings(database, ""), rules(), &supervisor).await.unwrap();
+        let hub = start::open(settings, rules(), &supervisor).await.unwrap();
         Self { hub, supervisor }
     }
 
@@ -89,6 +93,12 @@ impl TestHub {
     /// Two stores and a warehouse, three products.
     pub async fn with_sites(database: &Database) -> Self {
         let hub = Self::open(database).await;
+        hub.import_sites().await;
+        hub
+    }
+
+    pub async fn import_sites(&self) {
+        let hub = self;
         let sites = "site,name,kind,zone,country,postal_code,latitude,longitude,services,capacity_per_day,priority\n\
             berlin-1,Berlin,store,Europe/Berlin,DE,10115,52.53,13.38,pickup|ship,0,1\n\
             hamburg-1,Hamburg,store,Europe/Berlin,DE,20095,53.55,10.0,pickup|ship,0,2\n\
@@ -103,7 +113,6 @@ impl TestHub {
         for site in ["berlin-1", "hamburg-1", "wh-1"] {
             hub.hear(site).await;
         }
-        hub
     }
 
     pub async fn import(&self, kind: Kind, text: &str) -> Report {

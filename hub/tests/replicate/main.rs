@@ -4,6 +4,7 @@
 #[path = "../common/database.rs"]
 #[allow(dead_code, reason = "other tests use the rest of it")]
 mod database;
+mod backup;
 mod flow;
 mod labels;
 mod load;

@@ -38,9 +38,14 @@ pub async fn databases() -> Vec<Option<String>> {
 
 impl World {
     pub async fn open(database: Option<String>) -> Self {
+        Self::open_with(database, "").await
+    }
+
+    /// With some settings of one's own.
+    pub async fn open_with(database: Option<String>, more: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let url = database.map(|url| format!("[database]\nurl = {url:?}\n")).unwrap_or_default();
-        let text = format!("[data]\ndirectory = {:?}\n{url}", directory.path());
+        let text = format!("{more}\n[data]\ndirectory = {:?}\n{url}", directory.path());
         let source = SourceText { name: "test", text: &text };
         let settings: HubSettings = resolve(Some(source), []).unwrap().settings;
         let supervisor = Supervisor::new();
@@ -185,6 +190,12 @@ impl Pipe {
         if tokio::time::timeout(PATIENCE, talk).await.is_err() {
             panic!("the site is not content: {}", site.state());
         }
+    }
+
+    /// Lets both talk for a while.
+    pub async fn until_it_rests(&mut self, world: &World, site: &mut SimSite, pause: Duration) {
+        let end = std::time::Instant::now() + pause;
+        self.until(world, site, move |_| std::time::Instant::now() >= end).await;
     }
 
     /// Until everything the site wrote is acknowledged and it has all that the hub wrote.

@@ -26,7 +26,7 @@ const UNKNOWN: Runbook = Runbook {
 
 const APPROVE: &str = "Approve the order when it may go on, or cancel it.";
 
-const RUNBOOKS: [Runbook; 40] = [
+const RUNBOOKS: [Runbook; 41] = [
     Runbook {
         code: "no_site_left",
         means: "No site can deliver what is left of the order: each has failed, lacks stock, is silent or was ruled out.",
@@ -34,6 +34,15 @@ const RUNBOOKS: [Runbook; 40] = [
             "Read the last routing decision: it says for every site what speaks against it.",
             "Bring stock in, resume a paused site or wait for a silent one; routing tries again by itself.",
             "Otherwise cancel what is left and tell the customer.",
+        ],
+    },
+    Runbook {
+        code: "backup_failed",
+        means: "The database was not copied. Sites go on and keep everything that no copy contains, so their disks fill.",
+        steps: &[
+            "The sentence says what failed: mostly a full or missing folder.",
+            "Make room or mend the folder named by backup.directory; the hub tries again every minute.",
+            "POST /v1/backups makes one at once. This closes by itself when a copy is whole.",
         ],
     },
     Runbook {

@@ -34,6 +34,7 @@ use utoipa_swagger_ui::SwaggerUi;
         paths::list_exceptions, paths::resolve_exception, paths::payload,
         paths::import_file,
         paths::carrier_observation, paths::pickup_code, paths::stats,
+        paths::list_backups, paths::begin_backup, paths::confirm_backup,
         paths::livez, paths::readyz, paths::metrics,
     ),
     components(schemas(shared::Problem)),

@@ -113,6 +113,29 @@ pub struct Stats {
     pub labels: BTreeMap<String, i64>,
 }
 
+/// A copy of the database.
+#[derive(ToSchema)]
+pub struct Backup {
+    /// Its id.
+    #[schema(format = Uuid)]
+    pub id: String,
+    /// When it was begun: it contains what was committed before.
+    pub begun_at: i64,
+    /// When it was known to be whole.
+    pub done_at: Option<i64>,
+    /// The file, when the hub has made it.
+    pub file: Option<String>,
+    /// Its size.
+    pub bytes: Option<u64>,
+}
+
+/// Copies of the database.
+#[derive(ToSchema)]
+pub struct BackupList {
+    /// The newest first.
+    pub backups: Vec<Backup>,
+}
+
 /// What a carrier says of a parcel.
 #[derive(ToSchema)]
 pub struct ObservationForm {

@@ -2,7 +2,7 @@
 //! description of the handler that stands under the same address.
 
 use super::operations::{
-    ExceptionList, ImportKind, ImportReport, ObservationForm, PickupCode, ResolveForm, Stats,
+    Backup, BackupList, ExceptionList, ImportKind, ImportReport, ObservationForm, PickupCode, ResolveForm, Stats,
 };
 use super::order::{CancelAnswer, CancelForm, CaptureAnswer, HoldForm, OrderDetail, OrderList, OrderState};
 use super::shared::Problem;
@@ -232,6 +232,31 @@ fn pickup_code() {}
 #[utoipa::path(get, path = "/v1/stats", tag = "operations", security(("token" = [])),
     responses((status = 200, description = "The counters.", body = Stats)))]
 fn stats() {}
+
+/// The newest copies of the database.
+#[utoipa::path(get, path = "/v1/backups", tag = "operations", security(("token" = [])),
+    responses((status = 200, description = "At most 100, the newest first.", body = BackupList)))]
+fn list_backups() {}
+
+/// Make a copy of the database now, or say that a copy is about to be made by other means.
+///
+/// With `backup.directory` the hub makes the copy and answers when it is whole. With `backup.external` it notes what that
+/// copy will contain: make the copy after the answer, and confirm it when it is safe.
+#[utoipa::path(post, path = "/v1/backups", tag = "operations", security(("token" = [])),
+    responses(
+        (status = 201, description = "Made, or begun.", body = Backup),
+        (status = 409, description = "The settings know of no copies.", body = Problem),
+    ))]
+fn begin_backup() {}
+
+/// Say that a copy that was begun is whole and safe: sites may forget what it contains. Twice is as good as once.
+#[utoipa::path(post, path = "/v1/backups/{id}/confirm", tag = "operations", security(("token" = [])),
+    params(("id" = String, Path, format = "uuid")),
+    responses(
+        (status = 200, description = "Noted.", body = Backup),
+        (status = 404, description = "No copy was begun under this id.", body = Problem),
+    ))]
+fn confirm_backup() {}
 
 /// Whether the process runs.
 #[utoipa::path(get, path = "/livez", tag = "operations", responses((status = 200, description = "It does.")))]
