@@ -44,6 +44,9 @@ pub enum HubError {
     /// A job failed before anything was written, for this reason, which is kept for its other waiters.
     #[error("{0}")]
     Failed(String),
+    /// The database was replaced under the running hub, or has a hole that a site has shown.
+    #[error("the database does not continue its own past; the next start begins a new epoch")]
+    Replaced,
     /// A key, certificate or file of the daemon is not usable.
     #[error("{0}")]
     Keys(String),

@@ -11,10 +11,12 @@ mod error;
 pub mod http;
 pub mod ids;
 pub mod replicate;
+pub mod restore;
 pub mod start;
 mod state;
 pub mod store;
 pub mod wake;
+pub mod witness;
 pub mod work;
 pub mod write;
 

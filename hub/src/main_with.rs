@@ -1,15 +1,15 @@
 //! The daemon from its arguments to its end.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use outpost_config::{HubSettings, check_config, load, load_rules};
-use outpost_daemon::{LogFormat, Supervisor, asked_to_end, start_logs};
+use outpost_daemon::{Clock, LogFormat, Supervisor, asked_to_end, start_logs};
 
-use crate::start;
+use crate::{restore, start};
 
 /// The hub of a chain of stores: captures orders, promises stock, routes and reconciles.
 #[derive(Debug, Parser)]
@@ -21,6 +21,19 @@ struct Args {
     /// Reads settings and rules, says what they come to, and ends.
     #[arg(long)]
     check_config: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Puts a copy in the database's place; the hub must not run. Say it without --from after a PostgreSQL server was
+    /// restored.
+    Restore {
+        /// The copy.
+        #[arg(long, value_name = "FILE")]
+        from: Option<PathBuf>,
+    },
 }
 
 /// The daemon: reads its settings, opens its database, and serves until it is asked to end.
@@ -47,6 +60,9 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exi
         });
     }
     let settings = load::<HubSettings>(args.config.as_deref())?.settings;
+    if let Some(Command::Restore { from }) = args.command {
+        return restore_copy(&settings, from.as_deref());
+    }
     let rules = load_rules(settings.rules.file.as_deref())?;
     let format = match settings.log.format {
         outpost_config::LogFormat::Text => LogFormat::Text,
@@ -73,4 +89,22 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exi
         running.hub.store.close().await;
         ended.map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::from)
     })
+}
+
+fn restore_copy(settings: &HubSettings, from: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let now = Clock::system()?.wall().into();
+    let restored = runtime.block_on(restore::restore(settings, from, now))?;
+    if let Some(content) = restored.content {
+        println!(
+            "restored: a database of epoch {} with the streams of {} incarnations of sites",
+            content.life.epoch,
+            content.marks.len()
+        );
+    }
+    if let Some(aside) = restored.aside {
+        println!("the database that was there is now {}", aside.display());
+    }
+    println!("the next start begins a new epoch; docs/hub.md says what it waits for");
+    Ok(ExitCode::SUCCESS)
 }

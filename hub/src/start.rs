@@ -10,14 +10,17 @@ use outpost_config::{Broker as BrokerPlace, HubSettings, RulesHandle};
 use outpost_daemon::{
     BindError, Clock, ClockError, Metrics, MetricsError, Readiness, ServerOptions, Supervisor,
 };
+use outpost_model::time::UtcMillis;
 use outpost_mqtt::{Line, LineSettings, LineSettingsError, Role};
-use outpost_sync::{Identity, Incarnation};
+use outpost_sync::Identity;
 
+use crate::app::epoch::{self, Opening};
 use crate::broker::{Broker, BrokerError};
 use crate::error::HubError;
 use crate::ids::{Entropy, Ids};
-use crate::store::{Store, authority};
+use crate::store::{Dialect, Store, authority};
 use crate::wake::Wakers;
+use crate::witness::{self, Witness};
 use crate::write::Writer;
 use crate::{Hub, http, replicate, work};
 
@@ -46,7 +49,9 @@ pub enum StartError {
     #[error("the carrier's address cannot be used: {0}")]
     Carrier(#[from] reqwest::Error),
     /// Copies of a database that cannot be copied here.
-    #[error("backup.directory: copies are made of SQLite only. For PostgreSQL say backup.external, or nothing")]
+    #[error(
+        "backup.directory: copies are made of SQLite only. For PostgreSQL say backup.external, or nothing"
+    )]
     Backups,
     /// A folder or file.
     #[error("{path}: {source}")]
@@ -94,11 +99,10 @@ pub async fn open_with(
     let mut ids = entropy.ids(clock.wall().into());
     let key = directory.join("hub.key");
     let identity = identity(&key, &mut ids).map_err(|source| file(&key, source))?;
+    let witness = Witness::open(directory).map_err(|source| file(&directory.join(witness::FILE), source))?;
     let store = Store::open(settings.database_url().expose(), settings.database.connections_max).await?;
-    let mut connection = store.read().acquire().await.map_err(HubError::from)?;
-    let mint = Incarnation::mint(ids.rng());
-    let life = authority::life(&mut connection, mint, clock.wall().into()).await?;
-    drop(connection);
+    let store = store.with_witness(witness);
+    let life = begin(&store, &mut ids, &settings, clock.wall().into()).await?;
     let wakers = Wakers::default();
     let (writer, lanes) = Writer::new(&store, life.incarnation, &wakers, &clock, &entropy);
     for lane in lanes {
@@ -108,6 +112,21 @@ pub async fn open_with(
     let settings = Arc::new(settings);
     let wire = Arc::new(OnceLock::new());
     Ok(Hub { store, writer, rules, settings, wakers, identity, life, clock, entropy, wire })
+}
+
+/// The life the hub goes on in, after a look at whether the database continues its own past.
+async fn begin(
+    store: &Store,
+    ids: &mut Ids,
+    settings: &HubSettings,
+    now: UtcMillis,
+) -> Result<authority::Life, HubError> {
+    let shared = store.dialect() == Dialect::Postgres;
+    let mut tx = store.write().begin_with(store.dialect().begin()).await?;
+    let opening = Opening { witness: store.witness(), ids, sscc: &settings.sscc, shared };
+    let life = epoch::begin(&mut tx, now, opening).await?;
+    tx.commit().await?;
+    Ok(life)
 }
 
 /// Starts everything.

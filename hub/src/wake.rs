@@ -13,6 +13,8 @@ pub struct Wakes {
     pub routing: bool,
     /// A label is to be bought or voided.
     pub labels: bool,
+    /// The hub must end and begin anew.
+    pub end: bool,
     /// Sites whose stream has grown.
     pub streams: BTreeSet<SiteId>,
     /// Sites whose authority may be raised.
@@ -41,6 +43,8 @@ pub struct Wakers {
     pub routing: Arc<Notify>,
     /// Wakes the label worker.
     pub labels: Arc<Notify>,
+    /// Ends the hub, to begin anew.
+    pub end: Arc<Notify>,
     /// Sites whose stream has grown, for the replication driver.
     pub streams: broadcast::Sender<SiteId>,
     /// Sites whose authority may be raised, for the authority worker.
@@ -54,6 +58,7 @@ impl Default for Wakers {
         Self {
             routing: Arc::default(),
             labels: Arc::default(),
+            end: Arc::default(),
             streams: broadcast::channel(4_096).0,
             authority: broadcast::channel(4_096).0,
             news: broadcast::channel(4_096).0,
@@ -69,6 +74,9 @@ impl Wakers {
         }
         if wakes.labels {
             self.labels.notify_one();
+        }
+        if wakes.end {
+            self.end.notify_one();
         }
         for site in &wakes.streams {
             let _ = self.streams.send(site.clone());

@@ -79,7 +79,11 @@ async fn a_copy_is_made_beside_the_work_and_contains_what_it_says() {
     };
     let (made, ()) = tokio::join!(make(&hub, folder.path()), busy);
     let file = folder.path().join(made.file.unwrap());
-    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600, "it holds personal data");
+    assert_eq!(
+        std::fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+        0o600,
+        "it holds personal data"
+    );
     let content = copy::inspect(&file).await.unwrap();
     assert_eq!(content.life, hub.hub.life);
     let told = contained(&hub, &site).await;

@@ -36,6 +36,11 @@ impl Terms {
         Self { epoch, terms }
     }
 
+    /// The longest a site may act for a service without asking.
+    pub fn of(&self, service: Service) -> i64 {
+        self.terms.get(&service).copied().unwrap_or(0)
+    }
+
     fn until(&self, now: UtcMillis) -> BTreeMap<Service, UtcMillis> {
         self.terms.iter().map(|(service, term)| (*service, now + *term)).collect()
     }

@@ -10,7 +10,7 @@ use outpost_model::rejection::Rejection;
 
 use super::{settle, stand};
 use crate::error::{HubError, Verdict};
-use crate::store::{case, order};
+use crate::store::{case, order, recovery};
 use crate::write::Unit;
 
 /// What was done at once and what waits for an answer.
@@ -42,7 +42,8 @@ pub async fn cancel(
     let wanted: BTreeSet<LineNo> =
         if lines.is_empty() { known.clone() } else { lines.iter().copied().collect() };
     let mut cases = case::of_order(unit.db(), id).await?;
-    let concerned: Vec<usize> = (0..cases.len()).filter(|index| is_open(&cases[*index], &wanted)).collect();
+    let mut concerned: Vec<usize> =
+        (0..cases.len()).filter(|index| is_open(&cases[*index], &wanted)).collect();
     let unrouted = row.route_at.is_some() || cases.is_empty();
     if concerned.is_empty() && !unrouted {
         let sentence =
@@ -51,6 +52,10 @@ pub async fn cancel(
     }
     let whole = wanted == known;
     row.progress.withdrawn.extend(wanted.iter().copied());
+    // A site the restored hub still waits for is asked when it has shown what it has.
+    let waiting = recovery::sites(unit.db()).await?;
+    let later = concerned.iter().any(|index| waiting.contains(&cases[*index].state.header.site));
+    concerned.retain(|index| !waiting.contains(&cases[*index].state.header.site));
     let mut asked = Vec::with_capacity(concerned.len());
     for index in concerned {
         let case = &mut cases[index];
@@ -69,7 +74,7 @@ pub async fn cancel(
         stand::ask(unit, case, HubEvent::CancelRequested { lines, reason: reason.clone() }).await?;
         asked.push(case.state.header.case);
     }
-    if asked.is_empty() && whole && cases.iter().all(|case| case.state.handovers.is_empty()) {
+    if asked.is_empty() && !later && whole && cases.iter().all(|case| case.state.handovers.is_empty()) {
         row.progress.standing = Standing::Cancelled;
         row.reason = Some(reason.to_string());
     }
@@ -79,7 +84,7 @@ pub async fn cancel(
 }
 
 /// Whether the site still has something of these lines, as far as is known, and was not asked before.
-fn is_open(case: &case::Row, wanted: &BTreeSet<LineNo>) -> bool {
+pub(super) fn is_open(case: &case::Row, wanted: &BTreeSet<LineNo>) -> bool {
     let state = &case.state;
     let pending = state.intents.values().any(|intent| {
         intent.kind == "cancel_requested"

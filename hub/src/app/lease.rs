@@ -15,6 +15,8 @@ pub async fn lease(unit: &mut Unit, site: &SiteId, settings: &SsccSettings) -> R
     let series = (settings.company_prefix.as_str(), settings.extension_digit);
     match serial::lease(unit.db(), site, series, settings.block_size, now).await? {
         Some(block) => {
+            let series = format!("{}/{}", block.company_prefix, block.extension);
+            unit.pledge(series, block.first + u64::from(block.count));
             let event = HubPageEvent::SerialsLeased {
                 extension: block.extension,
                 company_prefix: block.company_prefix,

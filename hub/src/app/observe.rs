@@ -5,7 +5,7 @@ use outpost_model::rejection::Rejection;
 
 use super::{documents, settle};
 use crate::error::{HubError, Verdict};
-use crate::store::{case, label};
+use crate::store::{case, label, recovery};
 use crate::wake::News;
 use crate::write::Unit;
 
@@ -25,6 +25,10 @@ pub async fn observe(unit: &mut Unit, tracking: &str, fact: &str) -> Result<Verd
     let Some(mut row) = case::get(unit.db(), label.case).await? else {
         return Err(HubError::Invariant(format!("label {} of a case that does not exist", label.key)));
     };
+    if recovery::waits(unit.db(), &label.site).await? {
+        let sentence = "The hub was restored and the site has not shown yet what it has. Ask again later.";
+        return Ok(Err(Rejection::new("site_recovering", sentence)));
+    }
     let source = "carrier".to_owned();
     if row.state.observed.iter().any(|known| known.source == source && known.fact == fact) {
         return Ok(Ok(()));

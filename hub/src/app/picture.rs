@@ -14,6 +14,7 @@ use outpost_model::site_day::SiteDayState;
 use outpost_model::time::UtcMillis;
 use sqlx::AnyConnection;
 
+use super::recover::Recovery;
 use super::schedule::{self, Pace};
 use crate::error::HubError;
 use crate::store::case::Load;
@@ -36,6 +37,7 @@ struct Seen {
 pub struct Picture {
     book: Arc<RuleBook>,
     sites: BTreeMap<SiteId, Seen>,
+    recovery: Recovery,
     /// Cases given out since the picture was taken.
     given: Mutex<BTreeMap<SiteId, u32>>,
 }
@@ -65,12 +67,18 @@ impl Picture {
             };
             sites.insert(id, seen);
         }
-        Ok(Self { book, sites, given: Mutex::default() })
+        let recovery = Recovery::read(db).await?;
+        Ok(Self { book, sites, recovery, given: Mutex::default() })
     }
 
     /// The rules in force when it was taken.
     pub fn book(&self) -> &RuleBook {
         &self.book
+    }
+
+    /// What must wait since the hub was restored.
+    pub fn recovery(&self) -> &Recovery {
+        &self.recovery
     }
 
     /// Where a site is.
@@ -120,7 +128,8 @@ impl Picture {
                     // Without hours nothing can be promised, whatever the filters.
                     open: possible && !(closed && on(Filter::Open)),
                     paused: paused && on(Filter::Paused),
-                    silent: silent && on(Filter::Silent),
+                    // A site that has not shown what it has since the hub was restored is given nothing.
+                    silent: silent && on(Filter::Silent) || self.recovery.waits_for(&site.site),
                     capacity_left: if on(Filter::Capacity) { capacity(seen, more) } else { None },
                     load: seen.load.cases.saturating_add(more),
                     priority: site.priority,

@@ -8,6 +8,7 @@ use outpost_model::milestone::Standing;
 use outpost_model::order::Delivery;
 use outpost_model::routing::{Assignment, Demand, DemandLine, Plan, route as plan};
 
+use super::authority::Terms;
 use super::need::{failed_sites, need};
 use super::offer::{Offer, offer};
 use super::picture::Picture;
@@ -48,6 +49,14 @@ pub async fn route(
     let lines = need(&row.order, &row.progress.withdrawn, &states);
     if row.progress.standing != Standing::Approved || lines.is_empty() {
         settle::with(unit, &mut row, &cases).await?;
+        return Ok(Routed::Nothing);
+    }
+    let now = unit.now();
+    let terms = Terms::new(0, &picture.book().rules);
+    if let Some(until) = picture.recovery().holds(&row, &terms, now) {
+        row.route_at = Some(until.min(now + RETRY_AFTER_MS));
+        row.reason = Some("hub_restored".to_owned());
+        order::update(unit.db(), &row).await?;
         return Ok(Routed::Nothing);
     }
     let again = !cases.is_empty();

@@ -1,13 +1,13 @@
 //! Holds an order, or approves it: by a person, or by a rule when what it waited for has come.
 
-use outpost_model::id::{OrderId, ReasonCode};
+use outpost_model::id::{LineNo, OrderId, ReasonCode};
 use outpost_model::intent::HubEvent;
 use outpost_model::milestone::Standing;
 use outpost_model::rejection::Rejection;
 
 use super::{documents, settle};
 use crate::error::{HubError, Verdict};
-use crate::store::{case, exception, intent, order};
+use crate::store::{case, exception, intent, order, recovery};
 use crate::write::Unit;
 
 fn no_order() -> Rejection {
@@ -30,7 +30,10 @@ pub async fn hold(unit: &mut Unit, id: OrderId, reason: &ReasonCode) -> Result<V
     row.progress.standing = Standing::Held;
     row.reason = Some(reason.to_string());
     let mut cases = case::of_order(unit.db(), id).await?;
-    for case in cases.iter_mut().filter(|case| !case.state.is_closed() && !case.state.held) {
+    let waiting = recovery::sites(unit.db()).await?;
+    let can_hear = |case: &case::Row| !waiting.contains(&case.state.header.site);
+    for case in cases.iter_mut().filter(|case| !case.state.is_closed() && !case.state.held && can_hear(case))
+    {
         ask(unit, case, HubEvent::HoldRequested { reason: reason.clone() }).await?;
     }
     settle::with(unit, &mut row, &cases).await?;
@@ -62,7 +65,9 @@ async fn go_on(unit: &mut Unit, mut row: order::Row) -> Result<(), HubError> {
     let held_for = row.reason.take();
     row.progress.standing = Standing::Approved;
     let mut cases = case::of_order(unit.db(), id).await?;
-    for case in cases.iter_mut().filter(|case| !case.state.is_closed() && holds(case)) {
+    let waiting = recovery::sites(unit.db()).await?;
+    let can_hear = |case: &case::Row| !waiting.contains(&case.state.header.site);
+    for case in cases.iter_mut().filter(|case| !case.state.is_closed() && holds(case) && can_hear(case)) {
         ask(unit, case, HubEvent::UnholdRequested).await?;
     }
     if let Some(code) = held_for {
@@ -70,6 +75,34 @@ async fn go_on(unit: &mut Unit, mut row: order::Row) -> Result<(), HubError> {
         exception::overtaken(unit.db(), id, &code, now).await?;
     }
     settle::with(unit, &mut row, &cases).await
+}
+
+/// Says to a site what could not be said while the restored hub waited for it: that its part is cancelled, on hold, or
+/// not on hold any more.
+pub async fn catch_up(
+    unit: &mut Unit,
+    order: &order::Row,
+    case: &mut case::Row,
+    reason: &ReasonCode,
+) -> Result<(), HubError> {
+    let lines: Vec<LineNo> = order.progress.withdrawn.iter().copied().collect();
+    if !lines.is_empty() && super::cancel::is_open(case, &order.progress.withdrawn) {
+        let of_case: Vec<LineNo> = case
+            .state
+            .header
+            .lines
+            .iter()
+            .map(|line| line.line)
+            .filter(|line| lines.contains(line))
+            .collect();
+        let lines = if of_case.len() == case.state.header.lines.len() { Vec::new() } else { of_case };
+        return ask(unit, case, HubEvent::CancelRequested { lines, reason: reason.clone() }).await;
+    }
+    match (order.progress.standing, holds(case)) {
+        (Standing::Held, false) => ask(unit, case, HubEvent::HoldRequested { reason: reason.clone() }).await,
+        (Standing::Approved, true) => ask(unit, case, HubEvent::UnholdRequested).await,
+        _ => Ok(()),
+    }
 }
 
 /// Whether the site holds it or was asked to.

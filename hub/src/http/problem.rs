@@ -9,8 +9,17 @@ use crate::error::HubError;
 /// A refusal of a use case. What does not exist is 404, what lost a race or came too late 409.
 pub fn refused(rejection: Rejection) -> Problem {
     let code = rejection.code.clone();
+    if code == "site_recovering" {
+        return Problem::busy(
+            "site_recovering",
+            "The hub was restored; the site has not shown yet what it has.",
+            60,
+        );
+    }
     let status = match code.as_ref() {
-        "no_such_order" | "no_such_site" | "no_such_exception" | "no_such_backup" | "unknown_tracking" => StatusCode::NOT_FOUND,
+        "no_such_order" | "no_such_site" | "no_such_exception" | "no_such_backup" | "unknown_tracking" => {
+            StatusCode::NOT_FOUND
+        }
         "token_unknown" | "token_expired" | "token_used" => StatusCode::FORBIDDEN,
         "columns" | "no_such_line" | "fact_malformed" => StatusCode::UNPROCESSABLE_ENTITY,
         _ => StatusCode::CONFLICT,

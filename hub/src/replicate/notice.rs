@@ -3,6 +3,7 @@
 use outpost_model::id::SiteId;
 use outpost_sync::{Incarnation, InstallId, Link, Notice};
 
+use crate::app::{epoch, recover};
 use crate::error::HubError;
 use crate::store::{enrollment, exception, item, line};
 use crate::wake::News;
@@ -40,6 +41,7 @@ pub async fn greeted(
         )
         .await?;
     }
+    recover::greeted(unit, site, links).await?;
     heard(unit, site, true).await
 }
 
@@ -59,6 +61,9 @@ pub async fn take(unit: &mut Unit, site: &SiteId, notice: &Notice) -> Result<(),
                 "has lost data: it knows {there} of {here} items it had sent. Was it restored from a copy?"
             ),
         ),
+        Notice::RolledBack { incarnation, .. } if epoch::suspect(unit, site, *incarnation).await? => {
+            return Ok(());
+        }
         Notice::RolledBack { incarnation, there } => (
             "hub_rolled_back",
             incarnation.to_string(),

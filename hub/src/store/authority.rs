@@ -10,42 +10,72 @@ use super::{column, json, to_json, unsigned};
 use crate::error::HubError;
 
 /// The hub's epoch and the incarnation it writes as.
+///
+/// The incarnation stays the same over restarts: no document stays open beyond its transaction here, and nothing is
+/// sent before its commit, so a change that was dropped was never seen by anybody. A restored database is a new epoch
+/// and a new incarnation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Life {
     /// Raised whenever the hub's database was restored.
     pub epoch: u32,
     /// The author of the hub's changes.
     pub incarnation: Incarnation,
+    /// When the epoch began.
+    pub begun_at: UtcMillis,
 }
 
-/// The hub's present life; the first one begins with `mint`.
-///
-/// The incarnation stays the same over restarts: no document stays open beyond its transaction here, and nothing is
-/// sent before its commit, so a change that was dropped was never seen by anybody. A restored database is a new epoch
-/// and a new incarnation.
-pub async fn life(db: &mut AnyConnection, mint: Incarnation, now: UtcMillis) -> Result<Life, HubError> {
-    sqlx::query(
-        "INSERT INTO hub (singleton, epoch, incarnation, created_at) VALUES (1, 1, $1, $2)
-         ON CONFLICT (singleton) DO NOTHING",
-    )
-    .bind(&mint.0[..])
-    .bind(now.0)
-    .execute(&mut *db)
-    .await?;
-    read_life(db).await?.ok_or_else(|| HubError::Invariant("the hub's own row is gone".to_owned()))
+/// What a database tells of its own past.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Past {
+    /// The life that wrote into it last.
+    pub life: Life,
+    /// How far it has come; 0 before a version that counts it.
+    pub tide: u64,
+    /// Whether a site has proved that something is missing.
+    pub suspected: bool,
 }
 
-/// The life that a database tells of; nothing when no hub has lived in it.
-pub async fn read_life(db: &mut AnyConnection) -> Result<Option<Life>, HubError> {
-    let row =
-        sqlx::query("SELECT epoch, incarnation FROM hub WHERE singleton = 1").fetch_optional(db).await?;
+/// The past that a database tells of; nothing when no hub has lived in it.
+pub async fn past(db: &mut AnyConnection) -> Result<Option<Past>, HubError> {
+    let row = sqlx::query("SELECT * FROM hub WHERE singleton = 1").fetch_optional(db).await?;
     let Some(row) = row else { return Ok(None) };
     let bytes: Vec<u8> = column(&row, "hub", "incarnation")?;
     let incarnation = Incarnation::from_slice(&bytes)
         .ok_or_else(|| HubError::corrupt("hub", "incarnation", "not its number of bytes"))?;
     let epoch = u32::try_from(unsigned(&row, "hub", "epoch")?)
         .map_err(|error| HubError::corrupt("hub", "epoch", error))?;
-    Ok(Some(Life { epoch, incarnation }))
+    let life = Life { epoch, incarnation, begun_at: UtcMillis(column(&row, "hub", "begun_at")?) };
+    let suspected = column::<i64>(&row, "hub", "suspected")? != 0;
+    Ok(Some(Past { life, tide: unsigned(&row, "hub", "tide")?, suspected }))
+}
+
+/// Writes the life that begins, and how far the database has come.
+pub async fn put_life(db: &mut AnyConnection, life: &Life, tide: u64) -> Result<(), HubError> {
+    sqlx::query(
+        "INSERT INTO hub (singleton, epoch, incarnation, created_at, begun_at, tide, suspected)
+         VALUES (1, $1, $2, $3, $3, $4, 0)
+         ON CONFLICT (singleton) DO UPDATE SET epoch = excluded.epoch, incarnation = excluded.incarnation,
+             begun_at = excluded.begun_at, tide = excluded.tide, suspected = 0",
+    )
+    .bind(i64::from(life.epoch))
+    .bind(&life.incarnation.0[..])
+    .bind(life.begun_at.0)
+    .bind(super::signed(tide))
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Counts how far the database has come.
+pub async fn rise(db: &mut AnyConnection) -> Result<u64, HubError> {
+    let row = sqlx::query("UPDATE hub SET tide = tide + 1 WHERE singleton = 1 RETURNING tide").fetch_one(db);
+    unsigned(&row.await?, "hub", "tide")
+}
+
+/// Notes that something is missing here: the next start begins a new epoch.
+pub async fn suspect(db: &mut AnyConnection) -> Result<(), HubError> {
+    sqlx::query("UPDATE hub SET suspected = 1 WHERE singleton = 1").execute(db).await?;
+    Ok(())
 }
 
 /// A site's authority.

@@ -139,10 +139,11 @@ pub async fn keep_marks(db: &mut AnyConnection, id: Uuid, marks: &[SiteMark]) ->
 
 /// Takes what was kept of a copy that is whole now.
 pub async fn take_marks(db: &mut AnyConnection, id: Uuid) -> Result<Vec<SiteMark>, HubError> {
-    let rows = sqlx::query("DELETE FROM backup_mark WHERE backup = $1 RETURNING site, incarnation, n, running")
-        .bind(id.to_string())
-        .fetch_all(db)
-        .await?;
+    let rows =
+        sqlx::query("DELETE FROM backup_mark WHERE backup = $1 RETURNING site, incarnation, n, running")
+            .bind(id.to_string())
+            .fetch_all(db)
+            .await?;
     rows.iter()
         .map(|row| {
             let wrong = |name| HubError::corrupt("backup_mark", name, "not its number of bytes");

@@ -112,6 +112,17 @@ pub async fn of_order(db: &mut AnyConnection, order: OrderId) -> Result<Vec<Row>
     rows.iter().map(read).collect()
 }
 
+/// The cases of a site that are not closed.
+pub async fn live(db: &mut AnyConnection, site: &SiteId) -> Result<Vec<Row>, HubError> {
+    let rows = sqlx::query(
+        "SELECT state, position, updated_at FROM cases WHERE site = $1 AND live = 1 ORDER BY pick_by, id",
+    )
+    .bind(site.as_str())
+    .fetch_all(db)
+    .await?;
+    rows.iter().map(read).collect()
+}
+
 /// How much work each site has: open cases, their units, and cases offered since an instant.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Load {

@@ -104,9 +104,9 @@ async fn read(connection: &mut AnyConnection, path: &Path) -> Result<Content, Hu
     if version > migrate::version() {
         return Err(HubError::Migration(format!("{} was written by a later version", path.display())));
     }
-    let life = authority::read_life(connection).await?;
-    let life = life.ok_or_else(|| HubError::corrupt("hub", path.display(), "no hub has lived in it"))?;
-    Ok(Content { version, life, marks: backup::stored(connection).await? })
+    let past = authority::past(connection).await?;
+    let past = past.ok_or_else(|| HubError::corrupt("hub", path.display(), "no hub has lived in it"))?;
+    Ok(Content { version, life: past.life, marks: backup::stored(connection).await? })
 }
 
 async fn open(path: &Path) -> Result<AnyConnection, HubError> {
@@ -114,7 +114,9 @@ async fn open(path: &Path) -> Result<AnyConnection, HubError> {
     let mut encoded = String::new();
     for byte in path.display().to_string().bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' => encoded.push(char::from(byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' => {
+                encoded.push(char::from(byte))
+            }
             _ => encoded.push_str(&format!("%{byte:02X}")),
         }
     }

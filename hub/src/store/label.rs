@@ -171,6 +171,7 @@ pub async fn failed(
 pub async fn due(pool: &AnyPool, now: UtcMillis, limit: i64) -> Result<Vec<Label>, HubError> {
     let rows = sqlx::query(
         "SELECT * FROM label WHERE state IN ('wanted', 'void_wanted') AND due_at <= $1
+             AND site NOT IN (SELECT site FROM recovery WHERE settled_at IS NULL)
          ORDER BY due_at, key LIMIT $2",
     )
     .bind(now.0)

@@ -5,8 +5,11 @@ use sqlx::{AnyPool, AssertSqlSafe, Executor, Row};
 use super::Dialect;
 use crate::error::HubError;
 
-const MIGRATIONS: &[&str] =
-    &[include_str!("../../migrations/0001_hub.sql"), include_str!("../../migrations/0002_backup.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/0001_hub.sql"),
+    include_str!("../../migrations/0002_backup.sql"),
+    include_str!("../../migrations/0003_epoch.sql"),
+];
 
 /// The version of the tables that this program writes.
 pub(super) fn version() -> u64 {

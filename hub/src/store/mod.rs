@@ -27,6 +27,7 @@ pub mod payload;
 pub mod product;
 pub mod quarantine;
 pub mod query;
+pub mod recovery;
 pub mod rights;
 pub mod serial;
 pub mod site;
@@ -39,6 +40,7 @@ use sqlx::any::{AnyConnectOptions, AnyPoolOptions, AnyRow};
 use sqlx::{AnyConnection, AnyPool, ConnectOptions, Executor, Row};
 
 use crate::error::HubError;
+use crate::witness::Witness;
 
 /// Which database it is. Only the runner of migrations, the way a transaction begins and the number of writers
 /// depend on it.
@@ -57,6 +59,7 @@ pub struct Store {
     dialect: Dialect,
     read: AnyPool,
     write: AnyPool,
+    witness: Witness,
 }
 
 impl Store {
@@ -82,7 +85,17 @@ impl Store {
         let write = pool(dialect.writers()).await?;
         migrate::run(&write, dialect).await?;
         let read = pool(connections_max.saturating_sub(dialect.writers())).await?;
-        Ok(Self { dialect, read, write })
+        Ok(Self { dialect, read, write, witness: Witness::default() })
+    }
+
+    /// The same with what is written down about it outside.
+    pub fn with_witness(self, witness: Witness) -> Self {
+        Self { witness, ..self }
+    }
+
+    /// What is written down about it outside.
+    pub fn witness(&self) -> &Witness {
+        &self.witness
     }
 
     /// Which database it is.

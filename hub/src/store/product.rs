@@ -158,6 +158,15 @@ pub async fn next_version(db: &mut AnyConnection) -> Result<u64, HubError> {
     unsigned(&row, "site_record", "version")
 }
 
+/// Leaves out so many versions of the list.
+pub async fn skip_versions(db: &mut AnyConnection, versions: i64) -> Result<(), HubError> {
+    sqlx::query("UPDATE site_record SET version = version + $1 WHERE site = ''")
+        .bind(versions)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
 /// Notes that something was sent to a site; `false` when it was sent before.
 pub async fn first_time(
     db: &mut AnyConnection,

@@ -59,6 +59,31 @@ pub async fn lease(
     Ok(Some(Block { company_prefix: company_prefix.to_owned(), extension, first, count }))
 }
 
+/// Goes on with no serial of a series below this one.
+pub async fn raise(
+    db: &mut AnyConnection,
+    (company_prefix, extension): (&str, u8),
+    next: u64,
+) -> Result<(), HubError> {
+    sqlx::query(
+        "INSERT INTO serial (company_prefix, extension, next) VALUES ($1, $2, $3)
+         ON CONFLICT (company_prefix, extension) DO UPDATE SET next = excluded.next
+             WHERE serial.next < excluded.next",
+    )
+    .bind(company_prefix)
+    .bind(i64::from(extension))
+    .bind(signed(next))
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Leaves out so many serials of every series.
+pub async fn skip(db: &mut AnyConnection, serials: u64) -> Result<(), HubError> {
+    sqlx::query("UPDATE serial SET next = next + $1").bind(signed(serials)).execute(db).await?;
+    Ok(())
+}
+
 /// Counts serials as used, as seen in a site's labels, and returns how many the site has left.
 pub async fn used(db: &mut AnyConnection, site: &SiteId, labels: u64) -> Result<u64, HubError> {
     sqlx::query(

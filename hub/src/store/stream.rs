@@ -57,6 +57,24 @@ pub async fn peek(db: &mut AnyConnection, site: &SiteId) -> Result<Option<Head>,
     row.map(|row| head(&row)).transpose()
 }
 
+/// Every site that has a stream.
+pub async fn sites(db: &mut AnyConnection) -> Result<Vec<SiteId>, HubError> {
+    let rows = sqlx::query("SELECT site FROM stream ORDER BY site").fetch_all(db).await?;
+    rows.iter().map(|row| super::parsed(row, TABLE, "site")).collect()
+}
+
+/// The next word on a page of the hub opens page `first`, or the one after the present one where that is later.
+pub async fn turn_page(db: &mut AnyConnection, site: &SiteId, first: u32) -> Result<(), HubError> {
+    sqlx::query(
+        "UPDATE stream SET page = CASE WHEN page < $2 THEN $2 ELSE page + 1 END, page_n = 0 WHERE site = $1",
+    )
+    .bind(site.as_str())
+    .bind(i64::from(first))
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
 fn head(row: &AnyRow) -> Result<Head, HubError> {
     let bytes = |name| column::<Vec<u8>>(row, TABLE, name);
     let wrong = |name| HubError::corrupt(TABLE, name, "not its number of bytes");

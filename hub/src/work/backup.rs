@@ -64,6 +64,8 @@ pub async fn make(hub: &Hub, directory: &Path) -> Result<Backup, HubError> {
             let seconds = hub.now().since(begun_at) as f64 / 1_000.0;
             tracing::info!(file = copied.file, bytes = copied.bytes, seconds, "the database was copied");
             let made = note(hub, copied, begun_at).await?;
+            // From now on a database that was restored from this copy is known to be older.
+            super::tide::rise(hub).await?;
             let kept = usize::try_from(hub.settings.backup.kept).unwrap_or(usize::MAX);
             if let Err(error) = copy::prune(directory, kept) {
                 tracing::error!(%error, "old copies could not be removed");

@@ -6,6 +6,7 @@ pub mod labels;
 mod parcel;
 mod retention;
 pub mod routing;
+pub mod tide;
 
 use outpost_daemon::{Readiness, Supervisor};
 
@@ -27,6 +28,7 @@ pub fn start(hub: &Hub, supervisor: &Supervisor, readiness: &Readiness) -> Resul
     if let Some(directory) = hub.settings.backup.directory.clone() {
         supervisor.spawn("backup", backup::run(hub.clone(), directory, token.clone()));
     }
+    supervisor.spawn("tide", tide::run(hub.clone(), token.clone()));
     supervisor.spawn("retention", retention::run(hub.clone(), token.clone()));
     if let Some(file) = hub.settings.rules.file.clone() {
         let (rules, name) = (hub.rules.clone(), file.display().to_string());

@@ -138,7 +138,7 @@ impl Lane {
             self.store.write().begin_with(self.store.dialect().begin()).await?;
         let now = UtcMillis::from(self.clock.wall());
         self.ids.set_now(now);
-        Ok(Unit::new(tx, self.number, now, self.ids.fork(), self.actor))
+        Ok(Unit::new(tx, self.number, now, self.ids.fork(), self.actor, self.store.witness().clone()))
     }
 
     async fn close(&mut self, unit: Unit) -> Result<(), HubError> {

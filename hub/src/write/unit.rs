@@ -12,6 +12,7 @@ use crate::ids::Ids;
 use crate::store::stream::{self, Head};
 use crate::store::{counter, exception};
 use crate::wake::{News, Wakes};
+use crate::witness::Witness;
 
 /// A unit of work: one transaction, in which one or several use cases run.
 pub struct Unit {
@@ -23,6 +24,9 @@ pub struct Unit {
     /// Streams whose rows are locked by this transaction, with what was appended to them.
     streams: BTreeMap<SiteId, Head>,
     counts: BTreeMap<&'static str, i64>,
+    /// What must be written down outside before this is committed: serials leased, by series.
+    pledges: BTreeMap<String, u64>,
+    witness: Witness,
     /// What the workers and screens are told after the commit.
     pub wakes: Wakes,
 }
@@ -34,6 +38,7 @@ impl Unit {
         now: UtcMillis,
         ids: Ids,
         actor: Incarnation,
+        witness: Witness,
     ) -> Self {
         Self {
             tx,
@@ -43,6 +48,8 @@ impl Unit {
             actor,
             streams: BTreeMap::new(),
             counts: BTreeMap::new(),
+            pledges: BTreeMap::new(),
+            witness,
             wakes: Wakes::default(),
         }
     }
@@ -70,6 +77,12 @@ impl Unit {
     /// Counts something for the statistics.
     pub fn count(&mut self, name: &'static str, by: i64) {
         *self.counts.entry(name).or_insert(0) += by;
+    }
+
+    /// Pledges that no serial of a series below this one is leased again, whatever becomes of the database.
+    pub fn pledge(&mut self, series: String, next: u64) {
+        let known = self.pledges.entry(series).or_insert(0);
+        *known = next.max(*known);
     }
 
     /// Raises an exception once; `true` when it was not there before.
@@ -111,6 +124,10 @@ impl Unit {
         }
         for (name, by) in &self.counts {
             counter::add(&mut self.tx, name, self.lane, *by).await?;
+        }
+        if !self.pledges.is_empty() {
+            let pledged = self.witness.pledge(&self.pledges);
+            pledged.map_err(|error| HubError::Keys(format!("serials could not be pledged: {error}")))?;
         }
         match self.tx.commit().await {
             Ok(()) => Ok(self.wakes),

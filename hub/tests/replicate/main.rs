@@ -1,10 +1,10 @@
 //! Sites talk to a hub through a pipe in memory: with the engine's own sessions and documents, on every database.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod backup;
 #[path = "../common/database.rs"]
 #[allow(dead_code, reason = "other tests use the rest of it")]
 mod database;
-mod backup;
 mod flow;
 mod labels;
 mod load;

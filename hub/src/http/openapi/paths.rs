@@ -2,7 +2,8 @@
 //! description of the handler that stands under the same address.
 
 use super::operations::{
-    Backup, BackupList, ExceptionList, ImportKind, ImportReport, ObservationForm, PickupCode, ResolveForm, Stats,
+    Backup, BackupList, ExceptionList, ImportKind, ImportReport, ObservationForm, PickupCode, ResolveForm,
+    Stats,
 };
 use super::order::{CancelAnswer, CancelForm, CaptureAnswer, HoldForm, OrderDetail, OrderList, OrderState};
 use super::shared::Problem;
