@@ -43,6 +43,8 @@ section! {
         authority: AuthorityTimers = AuthorityTimers::read,
         /// Copies of the database.
         backup: BackupSettings = BackupSettings::read,
+        /// What becomes of closed cases.
+        archive: ArchiveSettings = ArchiveSettings::read,
         /// Logs.
         log: LogSettings = LogSettings::read,
         /// Business rules.
@@ -211,6 +213,14 @@ section! {
         kept: u32 = number(1..=1000),
         /// Somebody else makes copies and says so through the API; needed for PostgreSQL.
         external: bool = otherwise(flag(), "false"),
+    }
+}
+
+section! {
+    /// What becomes of closed cases.
+    pub struct ArchiveSettings {
+        /// How long after it was closed a case is packed.
+        after: Duration = duration("1h", "365d"),
     }
 }
 

@@ -10,7 +10,7 @@ use outpost_model::time::UtcMillis;
 use outpost_sync::Mark;
 
 use crate::error::HubError;
-use crate::store::{authority, outbox};
+use crate::store::{authority, case, outbox, recovery, stream};
 use crate::write::Unit;
 
 const DAY: i64 = 86_400_000;
@@ -55,25 +55,38 @@ pub async fn acknowledge(
     terms: &Terms,
 ) -> Result<Option<Authority>, HubError> {
     outbox::acknowledge(unit.db(), site, mark).await?;
-    // Positions of an earlier life of the hub say nothing about the present stream.
-    if mark.incarnation != unit.actor() {
+    // Positions of an earlier life of the stream say nothing about the present one.
+    let head = stream::peek(unit.db(), site).await?;
+    if head.is_none_or(|head| head.mark.incarnation != mark.incarnation) {
         return Ok(None);
     }
-    give(unit, site, mark.n, terms).await.map(Some)
+    give(unit, site, mark.n, terms).await
 }
 
 /// Renews a site's authority in time, without raising it. The caller has heard of the site lately.
-pub async fn renew(unit: &mut Unit, site: &SiteId, terms: &Terms) -> Result<Authority, HubError> {
-    let actor = unit.actor();
-    let through = outbox::through(unit.db(), site, actor).await?;
+pub async fn renew(unit: &mut Unit, site: &SiteId, terms: &Terms) -> Result<Option<Authority>, HubError> {
+    let Some(head) = stream::peek(unit.db(), site).await? else { return Ok(None) };
+    let through = outbox::through(unit.db(), site, head.mark.incarnation).await?;
     give(unit, site, through, terms).await
 }
 
-async fn give(unit: &mut Unit, site: &SiteId, through: u64, terms: &Terms) -> Result<Authority, HubError> {
+async fn give(
+    unit: &mut Unit,
+    site: &SiteId,
+    through: u64,
+    terms: &Terms,
+) -> Result<Option<Authority>, HubError> {
+    // A site that has not shown what it has keeps what an earlier epoch gave it, and gets nothing new.
+    if recovery::waits(unit.db(), site).await? {
+        return Ok(None);
+    }
     let now = unit.now();
-    let known = authority::get(unit.db(), site).await?.filter(|known| known.epoch == terms.epoch);
+    let known = authority::lock(unit.db(), site).await?.filter(|known| known.epoch == terms.epoch);
+    // Not beyond an offer that was taken away before the site has heard of that.
+    let through =
+        case::revoked_beyond(unit.db(), site, through).await?.map_or(through, |at| through.min(at - 1));
     let through = known.map_or(through, |known| known.through.max(through));
     let authority = Authority { epoch: terms.epoch, through, until: terms.until(now) };
     authority::put(unit.db(), site, &authority, now).await?;
-    Ok(authority)
+    Ok(Some(authority))
 }

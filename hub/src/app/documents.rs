@@ -8,6 +8,7 @@ use outpost_model::intent::HubEvent;
 use outpost_model::page::{HubPageEvent, PAGE_ENTRIES_MAX, PageHeader};
 use outpost_sync::{Document, DocumentId, Entry, Inspection, Item, Limits, Record};
 
+use super::archive;
 use crate::error::HubError;
 use crate::store::document::{self, Frontier};
 use crate::store::{case, item, to_json};
@@ -138,6 +139,7 @@ async fn extend(
     // The stream's row is locked first: two transactions cannot write the same document at the same time.
     unit.stream(site).await?;
     let doc = DocumentId::new(key.to_string()).map_err(|error| failed(key, error))?;
+    archive::take_out(unit, std::slice::from_ref(&doc)).await?;
     let mut found = document::some(unit.db(), std::slice::from_ref(&doc)).await?;
     let mut row = found.remove(&doc).ok_or_else(|| failed(key, "it does not exist"))?;
     let changes = item::changes(unit.db(), &doc).await?;

@@ -1,22 +1,18 @@
 //! Enrolls an appliance for a site, once, by a one-time token; the same appliance may ask again with the same token.
 
 use outpost_config::SsccSettings;
-use outpost_model::id::{SiteId, Sku};
-use outpost_model::page::{HubPageEvent, SkuQty};
-use outpost_model::quantity::Quantity;
+use outpost_model::id::SiteId;
 use outpost_model::rejection::Rejection;
 use outpost_model::time::UtcMillis;
 use outpost_sync::PublicIdentity;
 
-use super::{documents, lease, tell};
+use super::{lease, succeed, tell};
 use crate::error::{HubError, Verdict};
-use crate::store::{enrollment, product, rights, serial, site, stream};
+use crate::store::{enrollment, product, recovery, site, stream};
 use crate::wake::News;
 use crate::write::Unit;
 
 const TOKEN_LIVES_MS: i64 = 24 * 3_600_000;
-/// Returned rights that fit into one event of the hub's page.
-const RETURNED_MAX: usize = 200;
 
 /// A fresh token, shown once.
 #[derive(Debug, Clone)]
@@ -87,41 +83,18 @@ pub async fn enroll(
     enrollment::enroll(unit.db(), &hash, id, identity, &secret, now).await?;
     let actor = unit.actor();
     stream::found(unit.db(), id, actor).await?;
+    unit.wakes.news.insert(News::Site(id.clone()));
     if replaces {
-        forget_earlier(unit, id).await?;
+        // Another appliance takes over. It grants anew from what it counts.
+        enrollment::retire_others(unit.db(), id, identity.install).await?;
+        recovery::settle(unit.db(), id, now, "enrolled").await?;
+        succeed::begin_anew(unit, id, terms).await?;
+        return Ok(Ok(secret.to_vec()));
     }
     lease::lease(unit, id, &terms.sscc).await?;
     tell::rules(unit, id, &terms.rules_version, &terms.rules_text).await?;
     let version = product::next_version(unit.db()).await?;
     let all = product::told_since(unit.db(), 0).await?;
     tell::products(unit, id, version, &all).await?;
-    unit.wakes.news.insert(News::Site(id.clone()));
     Ok(Ok(secret.to_vec()))
-}
-
-/// Another appliance takes over: nothing more is promised from what the earlier one granted, and its serials are not
-/// used any more. The new one grants anew from what it counts.
-async fn forget_earlier(unit: &mut Unit, id: &SiteId) -> Result<(), HubError> {
-    let mut events = Vec::new();
-    let mut units = Vec::new();
-    for (sku, [granted, promised, returned]) in rights::of_site(unit.db(), id).await? {
-        let unused = u64::try_from(granted - promised - returned).unwrap_or(0);
-        if unused > 0 {
-            let sku = Sku::new(sku).map_err(|error| HubError::corrupt("rights", id, error))?;
-            let back = rights::give_back(unit.db(), id, &sku, unused).await?;
-            let qty = Quantity::new(back).map_err(|error| HubError::Invariant(error.to_string()))?;
-            units.push(SkuQty { sku, qty });
-        }
-    }
-    for chunk in units.chunks(RETURNED_MAX) {
-        events.push(HubPageEvent::Returned { units: chunk.to_vec(), recall: None });
-    }
-    let now = unit.now();
-    for block in serial::void(unit.db(), id, now).await? {
-        events.push(HubPageEvent::SerialsVoided { first: block.first, count: block.count });
-    }
-    for event in events {
-        documents::say_on_page(unit, id, vec![event]).await?;
-    }
-    Ok(())
 }

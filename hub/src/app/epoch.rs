@@ -9,7 +9,7 @@ use sqlx::AnyConnection;
 use crate::error::HubError;
 use crate::ids::Ids;
 use crate::store::authority::{self, Life, Past};
-use crate::store::{enrollment, exception, outbox, product, recovery, serial, stream};
+use crate::store::{case, enrollment, exception, outbox, product, recovery, serial, stream};
 use crate::witness::{Testimony, Witness};
 use crate::write::Unit;
 
@@ -155,6 +155,7 @@ async fn continue_streams(db: &mut AnyConnection, life: &Life) -> Result<(), Hub
     for site in stream::sites(db).await? {
         outbox::mint(db, &site, life.incarnation).await?;
         stream::turn_page(db, &site, first).await?;
+        case::forget_revoked(db, &site).await?;
     }
     Ok(())
 }

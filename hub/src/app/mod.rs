@@ -1,10 +1,12 @@
 //! The use cases: one a file, named by its verb. Each is a function over a unit of work; it reads no clock and mints
 //! no id but through the unit, and says a [`Rejection`](outpost_model::rejection::Rejection) before it writes.
 
+pub mod archive;
 pub mod authority;
 pub mod backup;
 pub mod cancel;
 pub mod capture;
+pub mod deadline;
 pub mod documents;
 pub mod enroll;
 pub mod epoch;
@@ -21,4 +23,5 @@ pub mod route;
 pub mod schedule;
 pub mod settle;
 pub mod stand;
+pub mod succeed;
 pub mod tell;

@@ -3,7 +3,7 @@
 use outpost_model::container;
 use outpost_model::fulfillment::Fulfillment;
 use outpost_model::header::{Header, HeaderLine, Promise, Service};
-use outpost_model::id::{CaseId, DocumentKey};
+use outpost_model::id::{CaseId, DocumentKey, RecordId};
 use outpost_model::order::{Contact, Delivery};
 use outpost_model::routing::Assignment;
 use outpost_model::time::UtcMillis;
@@ -49,10 +49,9 @@ pub async fn offer(unit: &mut Unit, row: &order::Row, offer: &Offer<'_>) -> Resu
     let mut records = Vec::new();
     let mut consignee = None;
     if let Some(record) = row.consignee
-        && let Some((contact, retain_until)) = contact::get(unit.db(), record).await?
+        && let Some(told) = contact_record(unit, record).await?
     {
-        let bytes = to_json(&ContactRecord { contact: &contact, retain_until })?.into_bytes();
-        records.push(Record { kind: "contact".to_owned(), key: record.to_string(), bytes });
+        records.push(told);
         consignee = Some(record);
     }
     let header = Header {
@@ -97,8 +96,16 @@ pub async fn offer(unit: &mut Unit, row: &order::Row, offer: &Offer<'_>) -> Resu
     }
     let state = Fulfillment::offered(header);
     case::put(unit.db(), vec![case::Row { state, position, updated_at: now }]).await?;
+    case::look_at(unit.db(), case, Some(now)).await?;
     unit.wakes.news.insert(News::Case(case));
     Ok(case)
+}
+
+/// The record that tells a site whom a case is for; nothing once that was deleted.
+pub async fn contact_record(unit: &mut Unit, record: RecordId) -> Result<Option<Record>, HubError> {
+    let Some((contact, retain_until)) = contact::get(unit.db(), record).await? else { return Ok(None) };
+    let bytes = to_json(&ContactRecord { contact: &contact, retain_until })?.into_bytes();
+    Ok(Some(Record { kind: "contact".to_owned(), key: record.to_string(), bytes }))
 }
 
 fn lines(row: &order::Row, assignment: &Assignment) -> Result<Vec<HeaderLine>, HubError> {

@@ -10,7 +10,7 @@ use outpost_sync::{Link, Position};
 use sqlx::AnyConnection;
 
 use super::authority::Terms;
-use super::stand;
+use super::{stand, succeed};
 use crate::error::{HubError, Verdict};
 use crate::store::authority::Life;
 use crate::store::recovery::{self, Waiting};
@@ -26,8 +26,10 @@ const CLOCKS_APART_MS: i64 = 5 * 60_000;
 pub struct Recovery {
     /// When the epoch began; nothing in the first one.
     begun_at: Option<UtcMillis>,
-    /// Sites that have not shown what they have.
+    /// Sites that have not shown what they have, and those about which a person must decide.
     waiting: BTreeSet<SiteId>,
+    /// Whether there is one of the first kind.
+    unshown: bool,
 }
 
 impl Recovery {
@@ -35,8 +37,8 @@ impl Recovery {
     pub async fn read(db: &mut AnyConnection) -> Result<Self, HubError> {
         let life = authority::past(db).await?.map(|past| past.life);
         let begun_at = life.filter(|life| life.epoch > 1).map(|life| life.begun_at);
-        let waiting = if begun_at.is_some() { recovery::sites(db).await? } else { BTreeSet::new() };
-        Ok(Self { begun_at, waiting })
+        let (waiting, unshown) = (recovery::sites(db).await?, !recovery::all(db).await?.is_empty());
+        Ok(Self { begun_at, waiting, unshown })
     }
 
     /// Whether nothing may be promised from a site.
@@ -47,7 +49,7 @@ impl Recovery {
     /// Until when an order is routed to nobody, if it is: it may have been given to a site that has not spoken yet, and
     /// the hub may have lost that. Once nobody could act on it without asking any more, it is routed all the same.
     pub fn holds(&self, row: &order::Row, terms: &Terms, now: UtcMillis) -> Option<UtcMillis> {
-        let begun_at = self.begun_at.filter(|_| !self.waiting.is_empty())?;
+        let begun_at = self.begun_at.filter(|_| self.unshown)?;
         let told_before = row.order.placed_at < begun_at + CLOCKS_APART_MS;
         let until = begun_at + terms.of(row.order.delivery.service());
         ((row.captured_at <= begun_at || told_before) && now < until).then_some(until)
@@ -102,6 +104,8 @@ async fn has_shown(unit: &mut Unit, waiting: &Waiting) -> Result<bool, HubError>
 /// A person decides that a site has nothing that the hub must know: it was destroyed, or is known to have been idle.
 pub async fn let_go(unit: &mut Unit, site: &SiteId) -> Result<Verdict<()>, HubError> {
     if settle(unit, site, "operator").await? {
+        let now = unit.now();
+        exception::gone_at(unit.db(), site, "clone_alive", now).await?;
         return Ok(Ok(()));
     }
     Ok(Err(Rejection::new("not_waited_for", "Nobody waits for this site.")))
@@ -115,6 +119,7 @@ async fn settle(unit: &mut Unit, site: &SiteId, how: &str) -> Result<bool, HubEr
     }
     let reason = ReasonCode::new("other").map_err(|error| HubError::Invariant(error.to_string()))?;
     for mut row in case::live(unit.db(), site).await? {
+        succeed::say_again(unit, site, &mut row).await?;
         if let Some(order) = order::lock(unit.db(), row.state.header.order).await? {
             stand::catch_up(unit, &order, &mut row, &reason).await?;
         }

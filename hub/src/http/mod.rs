@@ -34,6 +34,7 @@ pub fn router(hub: Hub) -> Router {
         .route("/v1/sites/{site}/stock", get(sites::stock))
         .route("/v1/sites/{site}/documents", get(sites::documents))
         .route("/v1/sites/{site}/keys", get(sites::keys))
+        .route("/v1/sites/{site}/let-go", post(sites::let_go))
         .route("/v1/sites/{site}/enrollment-tokens", post(enrollment::make_token))
         .route("/v1/exceptions", get(exceptions::list))
         .route("/v1/exceptions/{id}/resolve", post(exceptions::resolve))

@@ -1,6 +1,7 @@
 //! Sites: their lines, stock, documents and pickup codes.
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use outpost_daemon::Problem;
 use outpost_daemon::extract::{Json, Path, Query};
 use outpost_daemon::short_code::short_code;
@@ -8,8 +9,9 @@ use outpost_model::id::{CaseId, SiteId};
 use outpost_sync::PublicIdentity;
 use serde::{Deserialize, Serialize};
 
-use super::problem::failed;
+use super::problem::{failed, verdict};
 use crate::Hub;
+use crate::app::recover;
 use crate::error::HubError;
 use crate::replicate::verify;
 use crate::store::query::sites::{self, DocumentState, SiteSummary, StockRow};
@@ -85,6 +87,16 @@ pub async fn keys(State(hub): State<Hub>, Path(site): Path<SiteId>) -> Result<Js
     let known = enrollment::keys(&mut connection, &site).await.map_err(failed)?;
     let installs = known.0.iter().map(PublicIdentity::to_hex).collect();
     Ok(Json(SiteKeys { hub: hub.identity.public().to_hex(), installs }))
+}
+
+/// Waits for a site no longer.
+pub async fn let_go(State(hub): State<Hub>, Path(site): Path<SiteId>) -> Result<StatusCode, Problem> {
+    let done = hub.writer.run(site.clone(), move |unit| {
+        let site = site.clone();
+        Box::pin(async move { recover::let_go(unit, &site).await })
+    });
+    verdict(done.await)?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// A pickup's short code, for the customer's notification.

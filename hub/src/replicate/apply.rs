@@ -12,6 +12,7 @@ use outpost_sync::{
 use super::admit::{self, Admitted, Refused};
 use super::project::{Before, Projection};
 use super::react;
+use crate::app::archive;
 use crate::error::HubError;
 use crate::store::document::{self, Break, Frontier};
 use crate::store::{case, counter, enrollment, exception, inbox, item, quarantine, stock};
@@ -133,6 +134,7 @@ async fn load<'b>(unit: &mut Unit, site: &'b SiteId, items: &[&Incoming]) -> Res
     let docs: BTreeSet<DocumentId> =
         items.iter().filter_map(|incoming| incoming.item.doc().cloned()).collect();
     let docs: Vec<DocumentId> = docs.into_iter().collect();
+    archive::take_out(unit, &docs).await?;
     let documents = document::some(unit.db(), &docs).await?;
     let mut projection = Projection::default();
     let mut cases: Vec<CaseId> = Vec::new();

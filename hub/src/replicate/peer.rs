@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use outpost_model::id::SiteId;
-use outpost_sync::{Effect, Input, Local, Mark, Notice, Now, Remote, Schema, Session, Side};
+use outpost_sync::{Effect, Incarnation, Input, Local, Mark, Notice, Now, Remote, Schema, Session, Side};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -15,7 +15,7 @@ use crate::Hub;
 use crate::app::authority;
 use crate::error::HubError;
 use crate::ids::Ids;
-use crate::store::{self, backup, enrollment, inbox, outbox, quarantine};
+use crate::store::{self, backup, enrollment, inbox, outbox, quarantine, stream};
 
 /// What is handed to a peer.
 #[derive(Debug)]
@@ -51,6 +51,9 @@ pub struct Peer {
     noted_at: Option<u64>,
     storing: Option<Storing>,
     kept: Kept,
+    /// The life of the hub's stream that the session speaks of.
+    stream: Option<Incarnation>,
+    over: bool,
 }
 
 /// What is being stored. It ends with the peer.
@@ -76,6 +79,7 @@ impl Peer {
         let contained = backup::contained(&mut connection, &site).await?;
         let authority = store::authority::get(&mut connection, &site).await?;
         drop(connection);
+        let stream = links.last().map(|link| link.incarnation);
         let local = Local {
             side: Side::Hub,
             site: site.clone(),
@@ -93,8 +97,19 @@ impl Peer {
         let ids = hub.ids();
         let session = Session::new(hub.sync_settings(), local, Remote { keys, progress });
         let kept = Kept::default();
-        let mut peer = Self { hub, site, session, publish, ids, noted_at: None, storing: None, kept };
-        peer.handle(Input::BackedUp(contained)).await?;
+        let mut peer = Self {
+            hub,
+            site,
+            session,
+            publish,
+            ids,
+            noted_at: None,
+            storing: None,
+            kept,
+            stream,
+            over: false,
+        };
+        peer.tell_contained(contained).await?;
         Ok(Some(peer))
     }
 
@@ -123,6 +138,9 @@ impl Peer {
                     Some(Message::Input(input)) => input,
                     Some(Message::Refresh) => {
                         self.refresh().await?;
+                        if self.over {
+                            return Ok(());
+                        }
                         continue;
                     }
                 },
@@ -140,6 +158,11 @@ impl Peer {
     /// When [`Input::Tick`] is due, on the boot clock.
     pub fn wake_at(&self) -> Option<u64> {
         self.session.wake_at()
+    }
+
+    /// Whether another peer must take its place: the hub's stream to the site was begun anew.
+    pub fn is_over(&self) -> bool {
+        self.over
     }
 
     /// Whether a batch is being stored.
@@ -169,13 +192,24 @@ impl Peer {
         let keys = enrollment::keys(&mut connection, &self.site).await?;
         let authority = store::authority::get(&mut connection, &self.site).await?;
         let contained = backup::contained(&mut connection, &self.site).await?;
+        let stream = stream::peek(&mut connection, &self.site).await?.map(|head| head.mark.incarnation);
         drop(connection);
+        // The stream was begun anew: another session must speak of it. The next frame starts one.
+        self.over |= stream != self.stream;
         self.handle(Input::Keys(keys)).await?;
-        self.handle(Input::BackedUp(contained)).await?;
+        self.tell_contained(contained).await?;
         if let Some(authority) = authority {
             self.handle(Input::Authority(store::to_json(&authority)?.into_bytes())).await?;
         }
         Ok(())
+    }
+
+    /// What copies contain may be forgotten by the site. Where no copies are made, what is committed counts.
+    async fn tell_contained(&mut self, contained: Vec<Mark>) -> Result<(), HubError> {
+        if !self.hub.settings.backup.are_made() {
+            return Ok(());
+        }
+        self.handle(Input::BackedUp(contained)).await
     }
 
     /// Notes that the site was heard of, every now and then.

@@ -84,7 +84,36 @@ pub async fn get(db: &mut AnyConnection, site: &SiteId) -> Result<Option<Authori
         .bind(site.as_str())
         .fetch_optional(db)
         .await?;
-    row.map(|row| json(&row, "authority", "body")).transpose()
+    let known: Option<Authority> = row.map(|row| json(&row, "authority", "body")).transpose()?;
+    Ok(known.filter(|known| known.epoch > 0))
+}
+
+/// A site's authority, locked to the end of the transaction: nobody raises it meanwhile.
+pub async fn lock(db: &mut AnyConnection, site: &SiteId) -> Result<Option<Authority>, HubError> {
+    let nothing = Authority { epoch: 0, through: 0, until: Default::default() };
+    let row = sqlx::query(
+        "INSERT INTO authority (site, epoch, through, body, committed_at) VALUES ($1, 0, 0, $2, 0)
+         ON CONFLICT (site) DO UPDATE SET through = authority.through RETURNING body",
+    )
+    .bind(site.as_str())
+    .bind(to_json(&nothing)?)
+    .fetch_one(db)
+    .await?;
+    let known: Authority = json(&row, "authority", "body")?;
+    Ok((known.epoch > 0).then_some(known))
+}
+
+/// Positions of the site's stream count from the beginning again: none of them is covered.
+pub async fn forget_through(db: &mut AnyConnection, site: &SiteId) -> Result<(), HubError> {
+    if let Some(known) = lock(db, site).await? {
+        let known = Authority { through: 0, ..known };
+        sqlx::query("UPDATE authority SET through = 0, body = $2 WHERE site = $1")
+            .bind(site.as_str())
+            .bind(to_json(&known)?)
+            .execute(&mut *db)
+            .await?;
+    }
+    super::case::forget_revoked(db, site).await
 }
 
 /// Writes a site's authority. Within an epoch it never goes back.

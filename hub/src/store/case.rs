@@ -112,6 +112,78 @@ pub async fn of_order(db: &mut AnyConnection, order: OrderId) -> Result<Vec<Row>
     rows.iter().map(read).collect()
 }
 
+/// Cases that somebody should look at, the longest due first.
+pub async fn due(
+    db: &mut AnyConnection,
+    now: UtcMillis,
+    limit: i64,
+) -> Result<Vec<(CaseId, SiteId)>, HubError> {
+    let rows = sqlx::query("SELECT id, site FROM cases WHERE due_at <= $1 ORDER BY due_at, id LIMIT $2")
+        .bind(now.0)
+        .bind(limit)
+        .fetch_all(db)
+        .await?;
+    rows.iter()
+        .map(|row| Ok((super::parsed(row, TABLE, "id")?, super::parsed(row, TABLE, "site")?)))
+        .collect()
+}
+
+/// When somebody should look at a case again; never, with nothing.
+pub async fn look_at(db: &mut AnyConnection, case: CaseId, at: Option<UtcMillis>) -> Result<(), HubError> {
+    sqlx::query("UPDATE cases SET due_at = $2 WHERE id = $1")
+        .bind(case.to_string())
+        .bind(at.map(|at| at.0))
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Where the header of a case stands now in the stream to its site.
+pub async fn put_position(db: &mut AnyConnection, case: CaseId, position: u64) -> Result<(), HubError> {
+    sqlx::query("UPDATE cases SET position = $2 WHERE id = $1")
+        .bind(case.to_string())
+        .bind(signed(position))
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Notes where the site's stream says that a case was taken away.
+pub async fn note_revoked(db: &mut AnyConnection, case: CaseId, n: u64) -> Result<(), HubError> {
+    sqlx::query("UPDATE cases SET revoked_n = $2 WHERE id = $1")
+        .bind(case.to_string())
+        .bind(signed(n))
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Forgets where the stream said so: its positions count from the beginning again.
+pub async fn forget_revoked(db: &mut AnyConnection, site: &SiteId) -> Result<(), HubError> {
+    sqlx::query("UPDATE cases SET revoked_n = NULL WHERE site = $1 AND revoked_n IS NOT NULL")
+        .bind(site.as_str())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// The first offer up to a position of the site's stream that was taken away beyond it.
+pub async fn revoked_beyond(
+    db: &mut AnyConnection,
+    site: &SiteId,
+    through: u64,
+) -> Result<Option<u64>, HubError> {
+    let row = sqlx::query(
+        "SELECT MIN(position) AS position FROM cases WHERE site = $1 AND revoked_n > $2 AND position <= $2",
+    )
+    .bind(site.as_str())
+    .bind(signed(through))
+    .fetch_one(db)
+    .await?;
+    let position: Option<i64> = column(&row, TABLE, "position")?;
+    Ok(position.and_then(|position| u64::try_from(position).ok()))
+}
+
 /// The cases of a site that are not closed.
 pub async fn live(db: &mut AnyConnection, site: &SiteId) -> Result<Vec<Row>, HubError> {
     let rows = sqlx::query(

@@ -161,6 +161,40 @@ pub async fn note_incarnation(
     Ok(())
 }
 
+/// Another life takes over: what these wrote beyond their numbers is of a past that is over.
+pub async fn retire(
+    db: &mut AnyConnection,
+    site: &SiteId,
+    lives: &[(Incarnation, u64)],
+) -> Result<(), HubError> {
+    for (incarnation, beyond) in lives {
+        sqlx::query(
+            "UPDATE incarnation SET retired_beyond = $3 WHERE site = $1 AND incarnation = $2
+                 AND (retired_beyond IS NULL OR retired_beyond > $3)",
+        )
+        .bind(site.as_str())
+        .bind(&incarnation.0[..])
+        .bind(signed(*beyond))
+        .execute(&mut *db)
+        .await?;
+    }
+    Ok(())
+}
+
+/// An appliance takes over from all others: nothing of their lives is its past.
+pub async fn retire_others(
+    db: &mut AnyConnection,
+    site: &SiteId,
+    install: InstallId,
+) -> Result<(), HubError> {
+    sqlx::query("UPDATE incarnation SET retired_beyond = 0 WHERE site = $1 AND install <> $2")
+        .bind(site.as_str())
+        .bind(&install.0[..])
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
 /// The incarnations registered to a site, each with its install.
 pub async fn incarnations(
     db: &mut AnyConnection,

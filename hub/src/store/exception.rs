@@ -92,6 +92,25 @@ pub async fn overtaken(
     Ok(done.rows_affected())
 }
 
+/// Resolves by rule all open ones of a site with a code.
+pub async fn gone_at(
+    db: &mut AnyConnection,
+    site: &SiteId,
+    code: &str,
+    now: UtcMillis,
+) -> Result<(), HubError> {
+    sqlx::query(
+        "UPDATE exception SET resolved_at = $3, resolved_by = 'hub', once = once || ' resolved ' || id
+         WHERE site = $1 AND code = $2 AND resolved_at IS NULL",
+    )
+    .bind(site.as_str())
+    .bind(code)
+    .bind(now.0)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
 /// The id of the open exception with this key.
 pub async fn id_of(db: &mut AnyConnection, once: &str) -> Result<Uuid, HubError> {
     let row = sqlx::query("SELECT id FROM exception WHERE once = $1").bind(once).fetch_one(db).await?;

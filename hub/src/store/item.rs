@@ -3,12 +3,15 @@
 use std::collections::BTreeSet;
 
 use outpost_model::id::SiteId;
-use outpost_sync::{Change, ChangeHash, DocumentId, Incoming, Item, Position, Record};
+use outpost_sync::{
+    Change, ChangeHash, Document, DocumentId, Incoming, Inspection, Item, Limits, Position, Record,
+};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
+use super::block::READER;
 use super::many::{self, Cell};
-use super::{column, signed};
+use super::{archive, column, enrollment, signed};
 use crate::error::HubError;
 
 const TABLE: &str = "item";
@@ -35,9 +38,55 @@ fn change(doc: String, bytes: Vec<u8>) -> Result<Change, HubError> {
 pub async fn changes(db: &mut AnyConnection, doc: &DocumentId) -> Result<Vec<Change>, HubError> {
     let rows = sqlx::query("SELECT bytes FROM item WHERE doc = $1 ORDER BY origin, n")
         .bind(doc.as_str())
-        .fetch_all(db)
+        .fetch_all(&mut *db)
         .await?;
+    if rows.is_empty() {
+        return archive::changes(db, doc).await;
+    }
     rows.iter().map(|row| change(doc.to_string(), column(row, TABLE, "bytes")?)).collect()
+}
+
+/// The hub's changes of a document, each after what it builds on: those that nobody of the site has written.
+pub async fn own_changes(
+    db: &mut AnyConnection,
+    site: &SiteId,
+    doc: &DocumentId,
+) -> Result<Vec<Change>, HubError> {
+    let theirs = enrollment::incarnations(db, site).await?;
+    let mut document = Document::open(doc.clone(), READER, None, &changes(db, doc).await?)
+        .map_err(|error| HubError::corrupt(TABLE, doc, error))?;
+    let own = |change: &Change| {
+        Inspection::of(change, &Limits::PROTOCOL).is_ok_and(|read| !theirs.contains_key(&read.author))
+    };
+    Ok(document.changes().into_iter().filter(own).collect())
+}
+
+/// Labels of a site that are kept, by the ids of their records.
+pub async fn labels(db: &mut AnyConnection, site: &SiteId, keys: &[String]) -> Result<Vec<Record>, HubError> {
+    let sql = "SELECT key, bytes FROM item WHERE kind = 'label' AND site = $1 AND key IN";
+    let rows = many::select(db, sql, "", Some(site.as_str()), keys).await?;
+    let record = |row| {
+        Ok(Record {
+            kind: "label".to_owned(),
+            key: column(row, TABLE, "key")?,
+            bytes: column(row, TABLE, "bytes")?,
+        })
+    };
+    rows.iter().map(record).collect()
+}
+
+/// Forgets labels of cases that are closed.
+pub async fn forget_labels(db: &mut AnyConnection) -> Result<u64, HubError> {
+    let done = sqlx::query(
+        "DELETE FROM item WHERE kind = 'label' AND origin = 0 AND EXISTS (
+             SELECT 1 FROM cursor WHERE site = item.site AND way = 0 AND incarnation = item.incarnation
+                 AND cursor.n >= item.n)
+           AND NOT EXISTS (
+             SELECT 1 FROM cases WHERE cases.site = item.site AND live = 1 AND state LIKE '%' || item.key || '%')",
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
 }
 
 /// Those of the changes that are here already, each within its document.

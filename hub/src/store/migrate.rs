@@ -9,6 +9,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0001_hub.sql"),
     include_str!("../../migrations/0002_backup.sql"),
     include_str!("../../migrations/0003_epoch.sql"),
+    include_str!("../../migrations/0004_succession.sql"),
 ];
 
 /// The version of the tables that this program writes.

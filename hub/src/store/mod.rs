@@ -3,8 +3,10 @@
 //! Each module is one aggregate: its rows and the statements that touch them. Functions that write take the
 //! connection of a running transaction; screens read through [`query`].
 
+pub mod archive;
 pub mod authority;
 pub mod backup;
+pub mod block;
 pub mod case;
 pub mod contact;
 pub mod copy;

@@ -17,33 +17,66 @@ pub async fn mint(db: &mut AnyConnection, site: &SiteId, incarnation: Incarnatio
         stream::found(db, site, incarnation).await?;
         return Ok(Link { incarnation, parent: None, last: 0 });
     };
-    let mut lives = lives(db, site).await?;
-    if lives.iter().any(|(life, _)| *life == incarnation) {
+    let parent = head.mark.position();
+    turn(db, site, head, incarnation).await?;
+    Ok(Link { incarnation, parent: Some(parent), last: 0 })
+}
+
+/// Begins a site's stream anew, without a past: for an appliance that has lost what it was sent, and cannot be sent it
+/// again since records are forgotten once they have arrived.
+pub async fn begin_anew(
+    db: &mut AnyConnection,
+    site: &SiteId,
+    incarnation: Incarnation,
+) -> Result<(), HubError> {
+    match stream::lock(db, site).await? {
+        Some(head) => {
+            turn(db, site, stream::Head { page: head.page + 1, page_n: 0, ..head }, incarnation).await?
+        }
+        None => stream::found(db, site, incarnation).await?,
+    }
+    sqlx::query("UPDATE stream_life SET closed = 1 WHERE site = $1").bind(site.as_str()).execute(db).await?;
+    Ok(())
+}
+
+/// Ends the present life of a stream and begins another one.
+async fn turn(
+    db: &mut AnyConnection,
+    site: &SiteId,
+    head: stream::Head,
+    incarnation: Incarnation,
+) -> Result<(), HubError> {
+    let over = head.mark.position();
+    let used = sqlx::query("SELECT 1 AS one FROM stream_life WHERE site = $1 AND incarnation = $2")
+        .bind(site.as_str())
+        .bind(&incarnation.0[..])
+        .fetch_optional(&mut *db)
+        .await?;
+    if used.is_some() || over.incarnation == incarnation {
         return Err(HubError::Invariant(format!("incarnation {incarnation} was used before for {site}")));
     }
-    let parent = head.mark.position();
-    sqlx::query("INSERT INTO stream_life (site, ordinal, incarnation, last) VALUES ($1, $2, $3, $4)")
-        .bind(site.as_str())
-        .bind(signed(lives.len() as u64))
-        .bind(&parent.incarnation.0[..])
-        .bind(signed(parent.n))
-        .execute(&mut *db)
-        .await?;
-    lives.push((incarnation, 0));
-    let next = stream::Head { mark: Mark::start(incarnation), ..head };
+    sqlx::query(
+        "INSERT INTO stream_life (site, ordinal, incarnation, last)
+         VALUES ($1, (SELECT COUNT(*) FROM stream_life WHERE site = $1), $2, $3)",
+    )
+    .bind(site.as_str())
+    .bind(&over.incarnation.0[..])
+    .bind(signed(over.n))
+    .execute(&mut *db)
+    .await?;
     sqlx::query("UPDATE stream SET incarnation = $2 WHERE site = $1")
         .bind(site.as_str())
         .bind(&incarnation.0[..])
         .execute(&mut *db)
         .await?;
-    stream::save(db, site, &next).await?;
-    Ok(Link { incarnation, parent: Some(parent), last: 0 })
+    stream::save(db, site, &stream::Head { mark: Mark::start(incarnation), ..head }).await
 }
 
-/// All lives of a site's stream, oldest first, each with its last number; the present one is the last.
+/// The lives of a site's stream since it was begun anew, oldest first, each with its last number; the present one is the
+/// last.
 async fn lives(db: &mut AnyConnection, site: &SiteId) -> Result<Vec<(Incarnation, u64)>, HubError> {
     let rows = sqlx::query(
-        "SELECT ordinal, incarnation, last FROM stream_life WHERE site = $1
+        "SELECT ordinal, incarnation, last FROM stream_life WHERE site = $1 AND closed = 0
          UNION ALL SELECT 9223372036854775807, incarnation, n FROM stream WHERE site = $1 ORDER BY 1",
     )
     .bind(site.as_str())
@@ -102,11 +135,13 @@ pub async fn unacknowledged(db: &mut AnyConnection, site: &SiteId) -> Result<u64
 }
 
 /// Notes an acknowledgement. Records the site has are forgotten here: personal data and labels do not stay longer
-/// under way than they must. Changes stay, since documents are opened from them.
+/// under way than they must. Changes stay, since documents are opened from them; labels stay as long as their case is open,
+/// since a carrier sells each once.
 pub async fn acknowledge(db: &mut AnyConnection, site: &SiteId, mark: Mark) -> Result<(), HubError> {
     cursor::save(db, site, cursor::DOWN, mark, Vec::new()).await?;
     sqlx::query(
-        "DELETE FROM item WHERE site = $1 AND origin = 0 AND incarnation = $2 AND n <= $3 AND kind IS NOT NULL",
+        "DELETE FROM item WHERE site = $1 AND origin = 0 AND incarnation = $2 AND n <= $3
+             AND kind IS NOT NULL AND kind <> 'label'",
     )
     .bind(site.as_str())
     .bind(&mark.incarnation.0[..])
@@ -153,6 +188,10 @@ pub async fn read(
         after = 0;
         for row in &rows {
             let running: Vec<u8> = column(row, "item", "running")?;
+            if running.is_empty() {
+                // It was taken out of the archive: the site has had it.
+                continue;
+            }
             let running = Running::from_slice(&running)
                 .ok_or_else(|| HubError::corrupt("item", "running", "not its number of bytes"))?;
             let mark = Mark { incarnation: *incarnation, n: unsigned(row, "item", "n")?, running };

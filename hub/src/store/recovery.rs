@@ -31,7 +31,7 @@ pub async fn open(db: &mut AnyConnection, site: &SiteId, life: &Life) -> Result<
     sqlx::query(
         "INSERT INTO recovery (site, epoch, begun_at) VALUES ($1, $2, $3)
          ON CONFLICT (site) DO UPDATE SET epoch = excluded.epoch, begun_at = excluded.begun_at, tail = NULL,
-             compared_at = NULL, settled_at = NULL, how = NULL",
+             compared_at = NULL, settled_at = NULL, how = NULL, held = 0",
     )
     .bind(site.as_str())
     .bind(i64::from(life.epoch))
@@ -59,7 +59,7 @@ pub async fn waits(db: &mut AnyConnection, site: &SiteId) -> Result<bool, HubErr
 /// Everybody who is waited for, with how far each has come.
 pub async fn all(db: &mut AnyConnection) -> Result<Vec<Waiting>, HubError> {
     let rows = sqlx::query(
-        "SELECT site, begun_at, tail, compared_at FROM recovery WHERE settled_at IS NULL ORDER BY site",
+        "SELECT site, begun_at, tail, compared_at FROM recovery WHERE settled_at IS NULL AND held = 0 ORDER BY site",
     )
     .fetch_all(db)
     .await?;
@@ -77,6 +77,20 @@ pub async fn all(db: &mut AnyConnection) -> Result<Vec<Waiting>, HubError> {
             })
         })
         .collect()
+}
+
+/// Waits for a person to decide about a site; `false` when that is waited for already.
+pub async fn hold(db: &mut AnyConnection, site: &SiteId, now: UtcMillis) -> Result<bool, HubError> {
+    let done = sqlx::query(
+        "INSERT INTO recovery (site, epoch, begun_at, held) VALUES ($1, 0, $2, 1)
+         ON CONFLICT (site) DO UPDATE SET held = 1, begun_at = excluded.begun_at, settled_at = NULL, how = NULL
+             WHERE recovery.held = 0 OR recovery.settled_at IS NOT NULL",
+    )
+    .bind(site.as_str())
+    .bind(now.0)
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() == 1)
 }
 
 /// Notes where the site's own stream ended when it first spoke.
@@ -106,12 +120,13 @@ pub async fn settle(
     now: UtcMillis,
     how: &str,
 ) -> Result<bool, HubError> {
-    let done =
-        sqlx::query("UPDATE recovery SET settled_at = $2, how = $3 WHERE site = $1 AND settled_at IS NULL")
-            .bind(site.as_str())
-            .bind(now.0)
-            .bind(how)
-            .execute(db)
-            .await?;
+    let done = sqlx::query(
+        "UPDATE recovery SET settled_at = $2, how = $3, held = 0 WHERE site = $1 AND settled_at IS NULL",
+    )
+    .bind(site.as_str())
+    .bind(now.0)
+    .bind(how)
+    .execute(db)
+    .await?;
     Ok(done.rows_affected() == 1)
 }

@@ -1,7 +1,7 @@
 //! The hub's own stream to each site: where it stands, and how it grows.
 
 use outpost_model::id::SiteId;
-use outpost_sync::{Incarnation, Item, Limits, Mark, Running};
+use outpost_sync::{Change, Incarnation, Item, Limits, Mark, Running};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
@@ -118,6 +118,33 @@ impl Head {
             return Err(HubError::Invariant(format!(
                 "{written} of {rows_count} items were appended to {site}"
             )));
+        }
+        Ok(self.mark.n)
+    }
+}
+
+impl Head {
+    /// Moves changes that stand earlier in the stream to its end, and returns the position of the last.
+    pub async fn append_again(
+        &mut self,
+        db: &mut AnyConnection,
+        site: &SiteId,
+        changes: &[Change],
+    ) -> Result<u64, HubError> {
+        for change in changes {
+            self.mark = self.mark.next(&Item::Change(change.clone()).digest());
+            sqlx::query(
+                "UPDATE item SET origin = 0, incarnation = $4, n = $5, running = $6
+                 WHERE site = $1 AND doc = $2 AND hash = $3",
+            )
+            .bind(site.as_str())
+            .bind(change.doc.as_str())
+            .bind(&change.hash.0[..])
+            .bind(&self.mark.incarnation.0[..])
+            .bind(signed(self.mark.n))
+            .bind(&self.mark.running.0[..])
+            .execute(&mut *db)
+            .await?;
         }
         Ok(self.mark.n)
     }

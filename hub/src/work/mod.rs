@@ -1,7 +1,9 @@
 //! The hub's workers: each is woken by a signal and by a timer, is told nothing, and looks for itself.
 
+pub mod archive;
 pub mod authority;
 pub mod backup;
+pub mod deadline;
 pub mod labels;
 mod parcel;
 mod retention;
@@ -28,6 +30,8 @@ pub fn start(hub: &Hub, supervisor: &Supervisor, readiness: &Readiness) -> Resul
     if let Some(directory) = hub.settings.backup.directory.clone() {
         supervisor.spawn("backup", backup::run(hub.clone(), directory, token.clone()));
     }
+    supervisor.spawn("deadlines", deadline::run(hub.clone(), token.clone()));
+    supervisor.spawn("archive", archive::run(hub.clone(), token.clone()));
     supervisor.spawn("tide", tide::run(hub.clone(), token.clone()));
     supervisor.spawn("retention", retention::run(hub.clone(), token.clone()));
     if let Some(file) = hub.settings.rules.file.clone() {

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use outpost_model::id::SiteId;
 use outpost_model::time::UtcMillis;
-use outpost_sync::{Incarnation, Item};
+use outpost_sync::{Change, Incarnation, Item};
 use sqlx::{Any, AnyConnection, Transaction};
 
 use crate::error::HubError;
 use crate::ids::Ids;
 use crate::store::stream::{self, Head};
-use crate::store::{counter, exception};
+use crate::store::{counter, exception, outbox};
 use crate::wake::{News, Wakes};
 use crate::witness::Witness;
 
@@ -115,6 +115,30 @@ impl Unit {
         let head = self.streams.get_mut(site);
         let head = head.ok_or_else(|| HubError::Invariant(format!("the stream of {site} was lost")))?;
         head.append(&mut self.tx, site, items).await
+    }
+
+    /// Moves changes of the hub to the end of a site's stream and returns the position of the last.
+    pub async fn append_again(&mut self, site: &SiteId, changes: &[Change]) -> Result<u64, HubError> {
+        self.stream(site).await?;
+        self.wakes.streams.insert(site.clone());
+        let head = self.streams.get_mut(site);
+        let head = head.ok_or_else(|| HubError::Invariant(format!("the stream of {site} was lost")))?;
+        head.append_again(&mut self.tx, site, changes).await
+    }
+
+    /// Begins a site's stream anew, without a past.
+    pub async fn begin_stream_anew(
+        &mut self,
+        site: &SiteId,
+        incarnation: Incarnation,
+    ) -> Result<(), HubError> {
+        if let Some(head) = self.streams.remove(site) {
+            stream::save(&mut self.tx, site, &head).await?;
+        }
+        outbox::begin_anew(&mut self.tx, site, incarnation).await?;
+        // Its peer finds out and gives way to another.
+        self.wakes.authority.insert(site.clone());
+        Ok(())
     }
 
     /// Writes what was gathered and commits.

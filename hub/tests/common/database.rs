@@ -45,6 +45,34 @@ impl Database {
         Store::open(&self.url, 4).await.unwrap()
     }
 
+    /// A copy of it as it is now; nobody may have it open.
+    pub async fn copy(&self) -> String {
+        if !self.is_postgres() {
+            let copied = self.directory.path().join(format!("copy-{}", rand::random::<u64>()));
+            std::fs::copy(self.directory.path().join("hub.db"), &copied).unwrap();
+            return copied.display().to_string();
+        }
+        let (base, name) = self.url.rsplit_once('/').unwrap();
+        let copied = format!("{name}_{}", rand::random::<u32>());
+        let mut connection = sqlx::AnyConnection::connect(&format!("{base}/postgres")).await.unwrap();
+        let sql = format!("CREATE DATABASE {copied} TEMPLATE {name}");
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+        format!("{base}/{copied}")
+    }
+
+    /// Puts a copy in its place, as somebody would by hand.
+    pub fn put_back(&mut self, copied: String) {
+        if self.is_postgres() {
+            self.url = copied;
+            return;
+        }
+        for ending in ["-wal", "-shm"] {
+            // Gone already when the last connection was closed.
+            let _ = std::fs::remove_file(self.directory.path().join(format!("hub.db{ending}")));
+        }
+        std::fs::copy(copied, self.directory.path().join("hub.db")).unwrap();
+    }
+
     pub fn is_postgres(&self) -> bool {
         self.url.starts_with("postgres")
     }

@@ -84,6 +84,14 @@ impl TestHub {
         Self { hub, supervisor }
     }
 
+    /// A hub with a clock whose hands the test sets.
+    pub async fn with_clock(database: &Database, clock: outpost_daemon::Clock) -> Self {
+        let supervisor = Supervisor::new();
+        let (settings, entropy) = (settings(database, ""), outpost_hub::ids::Entropy::System);
+        let hub = start::open_with(settings, rules(), &supervisor, clock, entropy).await.unwrap();
+        Self { hub, supervisor }
+    }
+
     /// Ends it as a crash would: nothing is waited for.
     pub async fn close(self) {
         self.supervisor.shut_down();

@@ -250,6 +250,23 @@ impl Document {
         self.inner.save()
     }
 
+    /// The document in one piece without compression of its own: for packing many of them together.
+    pub fn save_plain(&mut self) -> Vec<u8> {
+        self.inner.save_nocompress()
+    }
+
+    /// All its changes as they were written, each after what it builds on.
+    pub fn changes(&mut self) -> Vec<Change> {
+        let id = self.id.clone();
+        let changes = self.inner.get_changes(&[]);
+        let change = |change: automerge::Change| Change {
+            doc: id.clone(),
+            hash: ChangeHash(change.hash().0),
+            bytes: change.raw_bytes().to_vec(),
+        };
+        changes.into_iter().map(change).collect()
+    }
+
     /// Adds entries as one change. Entries that are there already with the same text are left out; when nothing
     /// is left, there is no change.
     pub fn append(&mut self, entries: &[Entry]) -> Result<Option<Change>, DocumentError> {

@@ -26,7 +26,7 @@ const UNKNOWN: Runbook = Runbook {
 
 const APPROVE: &str = "Approve the order when it may go on, or cancel it.";
 
-const RUNBOOKS: [Runbook; 41] = [
+const RUNBOOKS: [Runbook; 43] = [
     Runbook {
         code: "no_site_left",
         means: "No site can deliver what is left of the order: each has failed, lacks stock, is silent or was ruled out.",
@@ -273,10 +273,27 @@ const RUNBOOKS: [Runbook; 41] = [
         ],
     },
     Runbook {
+        code: "hub_restored",
+        means: "The hub's database is older than what sites have seen of it. The hub goes on in a new epoch: it promises from \
+                a site when that site has sent again what the hub lacks, and takes nothing away for as long as a site may \
+                act without asking.",
+        steps: &[
+            "Look which sites are silent: each holds up the orders that it may have been given.",
+            "Bring their lines up. A site that will never come back: POST /v1/sites/{site}/let-go.",
+            "Compare the orders since the copy was made with the channels, and send again what is missing here.",
+            "This closes by itself when the last site has shown what it has.",
+        ],
+    },
+    Runbook {
+        code: "pickup_late",
+        means: "A customer wants to collect an order at a site that has not accepted or begun it in time.",
+        steps: &["Call the site.", "If it cannot be done, cancel the order and tell the customer."],
+    },
+    Runbook {
         code: "hub_rolled_back",
         means: "A site knows more of this hub than the hub itself: the hub was restored from a copy.",
         steps: &[
-            "Raise the hub's epoch as its handbook says.",
+            "The hub begins a new epoch by itself; when it has not, stop it and run outpost-hub restore.",
             "Compare the orders since the copy with the channels.",
         ],
     },

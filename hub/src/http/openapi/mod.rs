@@ -30,7 +30,7 @@ use utoipa_swagger_ui::SwaggerUi;
         paths::capture_order, paths::capture_shopify_order, paths::list_orders, paths::get_order,
         paths::cancel_order, paths::hold_order, paths::approve_order,
         paths::list_sites, paths::get_site, paths::site_stock, paths::site_documents, paths::site_keys, paths::enrollment_token,
-        paths::enroll,
+        paths::enroll, paths::let_site_go,
         paths::list_exceptions, paths::resolve_exception, paths::payload,
         paths::import_file,
         paths::carrier_observation, paths::pickup_code, paths::stats,

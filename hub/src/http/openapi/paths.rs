@@ -134,6 +134,18 @@ fn site_documents() {}
     responses((status = 200, description = "The keys; no installs for a site without an appliance.", body = SiteKeys)))]
 fn site_keys() {}
 
+/// Wait for a site no longer.
+///
+/// After the hub was restored, or when two appliances speak for a site, nothing is promised from it until it has shown what
+/// it has or an appliance is enrolled anew. This says that a person has made sure of it instead.
+#[utoipa::path(post, path = "/v1/sites/{site}/let-go", tag = "sites", security(("token" = [])),
+    params(("site" = String, Path, example = "berlin-1")),
+    responses(
+        (status = 204, description = "Done."),
+        (status = 409, description = "Nobody waits for it.", body = Problem),
+    ))]
+fn let_site_go() {}
+
 /// Make a one-time token for the enrollment of a site's appliance.
 #[utoipa::path(post, path = "/v1/sites/{site}/enrollment-tokens", tag = "sites", security(("token" = [])),
     params(("site" = String, Path, example = "berlin-1")),

@@ -15,7 +15,7 @@ use sqlx::AnyPool;
 use super::exceptions;
 use crate::error::HubError;
 use crate::replicate::verify;
-use crate::store::{case, decision, document, order, outbox};
+use crate::store::{case, decision, document, order, outbox, stream};
 
 /// An order with all that is known of it. No personal data.
 #[derive(Debug, Clone, Serialize)]
@@ -118,7 +118,11 @@ pub async fn detail(
             timeline.extend(sequences.site.iter().map(|event| entry(&case, Side::Site, event)));
             timeline.extend(sequences.hub.iter().map(|event| entry(&case, Side::Hub, event)));
         }
-        let through = outbox::through(&mut db, &case.state.header.site, actor).await?;
+        let site = &case.state.header.site;
+        let through = match stream::peek(&mut db, site).await? {
+            Some(head) => outbox::through(&mut db, site, head.mark.incarnation).await?,
+            None => 0,
+        };
         cases.push(CaseDetail {
             milestone: case.state.milestone(),
             at_site: through >= case.position,

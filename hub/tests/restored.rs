@@ -1,0 +1,200 @@
+//! A hub whose database was put back to an earlier day: it finds out, issues nothing twice, and gives nothing away that
+//! may have been given away before.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod common;
+
+use common::{Database, SiteDouble, TestHub, settings, ship_order};
+use outpost_hub::app::{documents, lease, recover};
+use outpost_hub::replicate::notice;
+use outpost_hub::restore::{self, RestoreError};
+use outpost_hub::store::{copy, recovery};
+use outpost_hub::work;
+use outpost_model::id::SiteId;
+use outpost_model::page::HubPageEvent;
+use outpost_sync::{Link, Notice};
+use sqlx::Row;
+
+on_both!(
+    a_database_that_was_put_back_begins_a_new_epoch_and_issues_nothing_twice,
+    what_may_have_been_given_away_waits_until_the_site_has_shown_what_it_has,
+    a_site_that_knows_more_proves_what_nobody_wrote_down,
+);
+
+fn berlin() -> SiteId {
+    SiteId::new("berlin-1").unwrap()
+}
+
+async fn number(hub: &TestHub, sql: &'static str) -> i64 {
+    sqlx::query(sql).fetch_one(hub.hub.store.read()).await.unwrap().try_get(0).unwrap()
+}
+
+async fn lease_a_block(hub: &TestHub) -> i64 {
+    let sscc = hub.hub.settings.sscc.clone();
+    hub.hub
+        .writer
+        .run("t", move |unit| {
+            let sscc = sscc.clone();
+            Box::pin(async move { lease::lease(unit, &berlin(), &sscc).await })
+        })
+        .await
+        .unwrap();
+    number(hub, "SELECT MAX(first) FROM serial_lease").await
+}
+
+async fn waiting(hub: &TestHub) -> usize {
+    let mut db = hub.hub.store.read().acquire().await.unwrap();
+    recovery::sites(&mut db).await.unwrap().len()
+}
+
+async fn a_database_that_was_put_back_begins_a_new_epoch_and_issues_nothing_twice(mut database: Database) {
+    let hub = TestHub::with_sites(&database).await;
+    SiteDouble::enroll(&hub, "berlin-1").await;
+    lease_a_block(&hub).await;
+    let first = hub.hub.life;
+    hub.close().await;
+    let copied = database.copy().await;
+
+    let hub = TestHub::open(&database).await;
+    assert_eq!(hub.hub.life, first, "a restart is no restore");
+    let lost = lease_a_block(&hub).await;
+    work::tide::rise(&hub.hub).await.unwrap();
+    hub.close().await;
+
+    database.put_back(copied);
+    let hub = TestHub::open(&database).await;
+    let second = hub.hub.life;
+    assert_eq!(second.epoch, 2);
+    assert_ne!(second.incarnation, first.incarnation);
+    let fresh = lease_a_block(&hub).await;
+    assert!(fresh >= lost + 1_000, "{fresh} was leased before: {lost}");
+    assert_eq!(number(&hub, "SELECT page FROM stream WHERE site = 'berlin-1'").await, 65_536);
+    assert_eq!(hub.exceptions().await, ["hub_restored"]);
+    assert_eq!(waiting(&hub).await, 1, "only sites with an appliance have something to show");
+    hub.close().await;
+    let hub = TestHub::open(&database).await;
+    assert_eq!(hub.hub.life, second, "once is enough");
+    hub.close().await;
+}
+
+async fn what_may_have_been_given_away_waits_until_the_site_has_shown_what_it_has(mut database: Database) {
+    let hub = TestHub::with_sites(&database).await;
+    let mut site = SiteDouble::enroll(&hub, "berlin-1").await;
+    let items = site.grant(&[("A-1", 5)]);
+    site.tell(&hub, items).await;
+    let order = hub.order(&ship_order("1001", &[("A-1", 1)])).await;
+    hub.close().await;
+    let copied = database.copy().await;
+    let hub = TestHub::open(&database).await;
+    hub.route().await;
+    assert_eq!(hub.detail(order).await.cases.len(), 1);
+    work::tide::rise(&hub.hub).await.unwrap();
+    hub.close().await;
+
+    database.put_back(copied);
+    let hub = TestHub::open(&database).await;
+    hub.hear("berlin-1").await;
+    hub.route().await;
+    let detail = hub.detail(order).await;
+    assert_eq!((detail.cases.len(), detail.reason.as_deref()), (0, Some("hub_restored")));
+    assert!(detail.route_at.is_some());
+    // It says where its stream ends; the hub lacks the last of it.
+    let link = Link { incarnation: site.incarnation, parent: None, last: 3 };
+    let install = site.identity.install();
+    hub.hub
+        .writer
+        .run("t", move |unit| {
+            Box::pin(async move { notice::greeted(unit, &berlin(), install, &[link]).await })
+        })
+        .await
+        .unwrap();
+    assert_eq!(work::tide::look(&hub.hub).await.unwrap(), 1);
+    let items = site.grant(&[("A-1", 1)]);
+    site.tell(&hub, items).await;
+    assert_eq!(work::tide::look(&hub.hub).await.unwrap(), 0);
+    assert_eq!(hub.exceptions().await, [""; 0]);
+    hub.route().await;
+    assert_eq!(hub.detail(order).await.cases.len(), 1);
+    hub.close().await;
+}
+
+async fn a_site_that_knows_more_proves_what_nobody_wrote_down(mut database: Database) {
+    let hub = TestHub::with_sites(&database).await;
+    SiteDouble::enroll(&hub, "berlin-1").await;
+    hub.close().await;
+    let copied = database.copy().await;
+    let hub = TestHub::open(&database).await;
+    let said = hub.hub.writer.run("t", |unit| {
+        Box::pin(async move {
+            let words = vec![HubPageEvent::SerialsVoided { first: 1, count: 1 }];
+            documents::say_on_page(unit, &berlin(), words).await
+        })
+    });
+    said.await.unwrap();
+    let first = hub.hub.life;
+    hub.close().await;
+
+    // Copied and put back faster than anything was written down.
+    database.put_back(copied);
+    let hub = TestHub::open(&database).await;
+    assert_eq!(hub.hub.life, first);
+    let tell = |hub: &TestHub, incarnation| {
+        let writer = hub.hub.writer.clone();
+        async move {
+            let claim = Notice::RolledBack { incarnation, there: 2 };
+            writer
+                .run("t", move |unit| {
+                    let claim = claim.clone();
+                    Box::pin(async move { notice::take(unit, &berlin(), &claim).await })
+                })
+                .await
+                .unwrap();
+        }
+    };
+    tell(&hub, first.incarnation).await;
+    assert!(
+        tokio::time::timeout(std::time::Duration::from_secs(5), hub.hub.wakers.end.notified()).await.is_ok(),
+        "the process ends itself"
+    );
+    hub.close().await;
+    let hub = TestHub::open(&database).await;
+    let second = hub.hub.life;
+    assert_eq!(second.epoch, 2);
+    // It goes on saying so of the life that is over, and no site can drive the hub from epoch to epoch.
+    tell(&hub, first.incarnation).await;
+    tell(&hub, second.incarnation).await;
+    assert_eq!(number(&hub, "SELECT suspected FROM hub").await, 0);
+    assert!(hub.exceptions().await.contains(&"hub_rolled_back".to_owned()));
+    // A person can let a site go that will never come back.
+    let let_go =
+        hub.hub.writer.run("t", |unit| Box::pin(async move { recover::let_go(unit, &berlin()).await }));
+    let_go.await.unwrap().unwrap();
+    assert_eq!(waiting(&hub).await, 0);
+    hub.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_puts_a_copy_in_place_and_keeps_what_was_there() {
+    let (database, folder) = (Database::sqlite(), tempfile::tempdir().unwrap());
+    let hub = TestHub::with_sites(&database).await;
+    let made = copy::make(&hub.hub.store, folder.path(), hub.hub.now()).await.unwrap();
+    let (copied, settings) = (folder.path().join(made.file), settings(&database, ""));
+    let now = hub.hub.now();
+    let in_use = restore::restore(&settings, Some(&copied), now).await;
+    assert!(matches!(in_use, Err(RestoreError::InUse(_))), "{in_use:?}");
+    hub.close().await;
+    let nonsense = folder.path().join("nonsense");
+    std::fs::write(&nonsense, b"not a database").unwrap();
+    assert!(matches!(restore::restore(&settings, Some(&nonsense), now).await, Err(RestoreError::Copy(_))));
+    assert!(matches!(restore::restore(&settings, None, now).await, Err(RestoreError::NoCopy)));
+    let hub = TestHub::open(&database).await;
+    assert_eq!(hub.hub.life.epoch, 1, "an attempt that failed has changed nothing");
+    hub.close().await;
+
+    let restored = restore::restore(&settings, Some(&copied), now).await.unwrap();
+    assert!(copy::inspect(&restored.aside.unwrap()).await.is_ok(), "what was there is still there");
+    assert_eq!(restored.content.unwrap().life.epoch, 1);
+    let hub = TestHub::open(&database).await;
+    assert_eq!(hub.hub.life.epoch, 2);
+    hub.close().await;
+}
