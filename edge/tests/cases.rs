@@ -75,7 +75,7 @@ fn an_intent_that_crossed_a_pick_on_the_wire_is_merged_and_answered_by_what_is_t
     assert_eq!(state.intents[&intent].answer, Given::Accepted);
     assert_eq!(state.to_put_back.len(), 1);
     bench.tell_hub();
-    let mut replica = bench.hub.document(&DocumentKey::Case(case)).unwrap();
+    let replica = bench.hub.document(&DocumentKey::Case(case)).unwrap();
     let views = store::query::verify::documents(bench.core.connection(), true).unwrap();
     let view = views.iter().find(|view| view.document == DocumentKey::Case(case).to_string()).unwrap();
     let heads: Vec<String> = replica.heads().iter().map(ToString::to_string).collect();

@@ -8,7 +8,7 @@ use outpost_sync::{
 };
 use rusqlite::Connection;
 
-use crate::store::{StoreError, StoreResult};
+use crate::store::StoreError;
 
 /// Changes after which a document that stays open is saved, so that opening it anew stays cheap.
 const UNSAVED_MAX: u32 = 128;
@@ -26,6 +26,8 @@ pub struct OpenDocuments {
     max: usize,
     clock: u64,
     ahead: bool,
+    /// Documents this group wrote to.
+    written: Vec<DocumentId>,
 }
 
 /// Why a document could not be opened or written.
@@ -51,7 +53,7 @@ impl From<DocumentError> for DocumentsError {
 impl OpenDocuments {
     /// None open; at most `max` stay open from one group to the next.
     pub fn new(actor: Incarnation, max: usize) -> Self {
-        Self { actor, open: BTreeMap::new(), max: max.max(1), clock: 0, ahead: false }
+        Self { actor, open: BTreeMap::new(), max: max.max(1), clock: 0, ahead: false, written: Vec::new() }
     }
 
     /// Who writes.
@@ -62,6 +64,7 @@ impl OpenDocuments {
     /// Closes everything and goes on as another actor: after a rollback the documents are ahead of the journal.
     pub fn restart(&mut self, actor: Incarnation) {
         self.open.clear();
+        self.written.clear();
         self.actor = actor;
         self.ahead = false;
     }
@@ -100,6 +103,7 @@ impl OpenDocuments {
         let open = self.open(tx, &id)?.ok_or(DocumentsError::Missing(id))?;
         let Some(change) = open.document.append(entries)? else { return Ok(()) };
         open.unsaved += 1;
+        self.written.push(change.doc.clone());
         outpost_journal::append(tx, at_ms, &Item::Change(change)).map_err(StoreError::from)?;
         Ok(())
     }
@@ -132,7 +136,10 @@ impl OpenDocuments {
         let open = self.open(tx, &id)?.ok_or_else(|| DocumentsError::Missing(id.clone()))?;
         let merged = open.document.merge(std::slice::from_ref(change));
         match &merged {
-            Ok(_) => open.unsaved += 1,
+            Ok(_) => {
+                open.unsaved += 1;
+                self.written.push(id);
+            }
             Err(MergeError::Poisoned { .. }) => {
                 self.open.remove(&id);
             }
@@ -172,10 +179,13 @@ impl OpenDocuments {
 
     /// Closes the longest unused documents until as many are open as may be, and saves what grew long. Belongs in the
     /// group's transaction: a saved form must never be ahead of the journal.
-    pub fn close_some(&mut self, tx: &Connection) -> StoreResult<()> {
-        for (id, open) in &mut self.open {
-            if open.unsaved >= UNSAVED_MAX {
-                outpost_journal::save(tx, id, &open.document.save())?;
+    pub fn close_some(&mut self, tx: &Connection) -> Result<(), DocumentsError> {
+        // Only what this group wrote can have grown long: walking all that are open would cost every scan their memory.
+        for id in std::mem::take(&mut self.written) {
+            if let Some(open) = self.open.get_mut(&id)
+                && open.unsaved >= UNSAVED_MAX
+            {
+                outpost_journal::save(tx, &id, &open.document.save()?).map_err(StoreError::from)?;
                 open.unsaved = 0;
             }
         }
@@ -185,7 +195,7 @@ impl OpenDocuments {
             if let Some(mut open) = self.open.remove(&id)
                 && open.unsaved > 0
             {
-                outpost_journal::save(tx, &id, &open.document.save())?;
+                outpost_journal::save(tx, &id, &open.document.save()?).map_err(StoreError::from)?;
             }
         }
         Ok(())

@@ -30,13 +30,14 @@ pub async fn pack(unit: &mut Unit, before: UtcMillis, least: usize) -> Result<us
         let mut document = Document::open(doc.clone(), READER, None, &changes)
             .map_err(|error| HubError::corrupt("item", &doc, error))?;
         let mut of_changes = Vec::with_capacity(changes.len());
-        for change in document.changes() {
+        let damaged = |error| HubError::corrupt("item", &doc, error);
+        for change in document.changes().map_err(damaged)? {
             let place = places
                 .get(&change.hash)
                 .ok_or_else(|| HubError::Invariant(format!("a change of {doc} that was never received")))?;
             of_changes.push(place.clone());
         }
-        block.add(&doc, &of_changes, &document.save_plain());
+        block.add(&doc, &of_changes, &document.save_plain().map_err(damaged)?);
         docs.push((candidate.case, doc, changes.len()));
     }
     let bytes = block.finish()?;

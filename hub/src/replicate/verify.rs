@@ -75,7 +75,7 @@ pub async fn documents(
 ) -> Result<Vec<DocumentState>, HubError> {
     let mut states = Vec::new();
     for row in document::of_site(db, site).await? {
-        let mut opened = open(db, &row, actor).await?;
+        let opened = open(db, &row, actor).await?;
         let mut state = DocumentState {
             document: row.doc.to_string(),
             heads: opened.heads().iter().map(ToString::to_string).collect(),

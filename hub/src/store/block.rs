@@ -111,7 +111,7 @@ pub fn find(block: &[u8], doc: &DocumentId) -> Result<Vec<(Place, Change)>, HubE
     let (places, saved) = found.ok_or_else(|| corrupt("it is not in its block".to_owned()))?;
     let mut document =
         Document::open(doc.clone(), READER, Some(saved), &[]).map_err(|error| corrupt(error.to_string()))?;
-    let changes = document.changes();
+    let changes = document.changes().map_err(|error| corrupt(error.to_string()))?;
     if changes.len() != places.len() {
         return Err(corrupt("places and changes do not match".to_owned()));
     }
@@ -146,7 +146,7 @@ mod tests {
             let places: Vec<Place> = (0..changes.len() as u64)
                 .map(|n| Place { origin: u8::from(n > 0), incarnation: author, n: n + 300 })
                 .collect();
-            block.add(&doc, &places, &document.save_plain());
+            block.add(&doc, &places, &document.save_plain().unwrap());
             names.push(doc);
             all.push(changes);
         }

@@ -53,12 +53,13 @@ pub async fn own_changes(
     doc: &DocumentId,
 ) -> Result<Vec<Change>, HubError> {
     let theirs = enrollment::incarnations(db, site).await?;
-    let mut document = Document::open(doc.clone(), READER, None, &changes(db, doc).await?)
-        .map_err(|error| HubError::corrupt(TABLE, doc, error))?;
+    let damaged = |error| HubError::corrupt(TABLE, doc, error);
+    let mut document =
+        Document::open(doc.clone(), READER, None, &changes(db, doc).await?).map_err(damaged)?;
     let own = |change: &Change| {
         Inspection::of(change, &Limits::PROTOCOL).is_ok_and(|read| !theirs.contains_key(&read.author))
     };
-    Ok(document.changes().into_iter().filter(own).collect())
+    Ok(document.changes().map_err(damaged)?.into_iter().filter(own).collect())
 }
 
 /// Labels of a site that are kept, by the ids of their records.

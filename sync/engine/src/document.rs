@@ -3,11 +3,14 @@
 //! Root map: `hdr` is the header's text, `ev` a map from an entry's id to its text. Nothing is ever overwritten or
 //! deleted, so merging is a union and any Automerge client can read it.
 
-use std::collections::BTreeMap;
+mod error;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use automerge::transaction::{CommitOptions, Transactable};
-use automerge::{ActorId, AutoCommit, AutomergeError, ObjId, ObjType, ROOT, ReadDoc, ScalarValue, Value};
+use automerge::{ActorId, AutoCommit, ObjId, ObjType, ROOT, ReadDoc, Value};
+
+pub use error::{DocumentError, MergeError};
 
 use crate::bytes::{ChangeHash, DocumentId, Incarnation};
 use crate::change::Change;
@@ -19,7 +22,12 @@ use crate::limits::Limits;
 pub struct Document {
     id: DocumentId,
     actor: Incarnation,
-    inner: AutoCommit,
+    /// Everything but `late`: look at it through [`Self::settled`], unless what is late does not matter.
+    automerge: AutoCommit,
+    /// One's own changes since Automerge was last needed. Writing one takes what is kept here and a tenth of the time.
+    late: Vec<Change>,
+    late_entries: BTreeMap<String, String>,
+    heads: BTreeSet<ChangeHash>,
     ev: ObjectRef,
     ev_id: ObjId,
     /// Every change in the document, with the counter that follows its last operation.
@@ -27,106 +35,6 @@ pub struct Document {
     /// The last sequence number of every author, and the change that has it.
     authors: BTreeMap<Incarnation, (u64, ChangeHash)>,
     entries: usize,
-}
-
-/// Why a document could not be opened or written.
-#[derive(Debug, thiserror::Error)]
-pub enum DocumentError {
-    /// Stored bytes are not a document of ours.
-    #[error("document {doc} cannot be opened: {reason}")]
-    Damaged {
-        /// The document.
-        doc: DocumentId,
-        /// What is wrong.
-        reason: String,
-    },
-    /// An entry's id is already there with another text.
-    #[error("document {doc} already has another entry {id:?}")]
-    EntryExists {
-        /// The document.
-        doc: DocumentId,
-        /// The entry's id.
-        id: String,
-    },
-    /// The change would be out of limits.
-    #[error("document {doc}: {source}")]
-    Limit {
-        /// The document.
-        doc: DocumentId,
-        /// Which limit.
-        source: ChangeError,
-    },
-    /// The document has as many entries as it may have.
-    #[error("document {doc} is full: it has {max} entries")]
-    Full {
-        /// The document.
-        doc: DocumentId,
-        /// The most entries.
-        max: usize,
-    },
-    /// Automerge refused what it should accept.
-    #[error("document {doc}: {source}")]
-    Automerge {
-        /// The document.
-        doc: DocumentId,
-        /// What it said.
-        source: Box<AutomergeError>,
-    },
-}
-
-/// Why changes were not merged; nothing of them is in the document then.
-#[derive(Debug, thiserror::Error)]
-pub enum MergeError {
-    /// A change is malformed or out of limits.
-    #[error("change {hash}: {source}")]
-    Malformed {
-        /// The change.
-        hash: ChangeHash,
-        /// What is wrong.
-        source: ChangeError,
-    },
-    /// A change builds on changes that are not here.
-    #[error("change {hash} builds on {missing}, which is not here")]
-    MissingDependency {
-        /// The change.
-        hash: ChangeHash,
-        /// The first change that is missing.
-        missing: ChangeHash,
-    },
-    /// A change is not the next one of its author, or counts its operations wrongly.
-    #[error("change {hash} is out of its author's sequence")]
-    Sequence {
-        /// The change.
-        hash: ChangeHash,
-    },
-    /// A change writes into another map than the document's, or founds the document again.
-    #[error("change {hash} does not belong to this document")]
-    Foreign {
-        /// The change.
-        hash: ChangeHash,
-    },
-    /// A change gives another text to an entry's id that is taken.
-    #[error("change {hash} gives another text to entry {id:?}")]
-    EntryExists {
-        /// The change.
-        hash: ChangeHash,
-        /// The entry's id.
-        id: String,
-    },
-    /// The document would have too many entries.
-    #[error("change {hash} would fill the document beyond {max} entries")]
-    Full {
-        /// The change.
-        hash: ChangeHash,
-        /// The most entries.
-        max: usize,
-    },
-    /// Automerge refused or panicked. The document must be dropped and opened anew.
-    #[error("merging failed inside Automerge: {reason}")]
-    Poisoned {
-        /// What is known about it.
-        reason: String,
-    },
 }
 
 /// What a merge added.
@@ -183,8 +91,8 @@ impl Document {
         Self::index(id.clone(), actor, inner).map_err(damaged)
     }
 
-    fn index(id: DocumentId, actor: Incarnation, mut inner: AutoCommit) -> Result<Self, String> {
-        let ev_id = match inner.get(ROOT, ENTRIES) {
+    fn index(id: DocumentId, actor: Incarnation, mut automerge: AutoCommit) -> Result<Self, String> {
+        let ev_id = match automerge.get(ROOT, ENTRIES) {
             Ok(Some((Value::Object(ObjType::Map), ev_id))) => ev_id,
             Ok(_) => return Err("it has no map of entries".to_owned()),
             Err(error) => return Err(error.to_string()),
@@ -196,15 +104,17 @@ impl Document {
         let ev = ObjectRef { counter: *counter, actor: ev_actor };
         let mut changes = BTreeMap::new();
         let mut authors = BTreeMap::new();
-        for change in inner.get_changes_meta(&[]) {
+        for change in automerge.get_changes_meta(&[]) {
             let author = Incarnation::from_slice(change.actor.to_bytes());
             let this = (change.seq, ChangeHash(change.hash.0));
             let last = authors.entry(author.ok_or("an actor of another length")?).or_insert(this);
             *last = this.max(*last);
             changes.insert(ChangeHash(change.hash.0), change.max_op + 1);
         }
-        let entries = inner.length(&ev_id);
-        Ok(Self { id, actor, inner, ev, ev_id, changes, authors, entries })
+        let entries = automerge.length(&ev_id);
+        let heads = automerge.get_heads().iter().map(|head| ChangeHash(head.0)).collect();
+        let (late, late_entries) = (Vec::new(), BTreeMap::new());
+        Ok(Self { id, actor, automerge, late, late_entries, heads, ev, ev_id, changes, authors, entries })
     }
 
     /// The document's name.
@@ -219,8 +129,10 @@ impl Document {
 
     /// All entries, sorted by id.
     pub fn entries(&self) -> Vec<Entry> {
-        let keys = self.inner.keys(&self.ev_id);
-        keys.filter_map(|id| self.text(&self.ev_id, &id).map(|text| Entry { id, text })).collect()
+        let keys = self.automerge.keys(&self.ev_id);
+        let settled = keys.filter_map(|id| self.text(&self.ev_id, &id).map(|text| (id, text)));
+        let all: BTreeMap<_, _> = settled.chain(self.late_entries.clone()).collect();
+        all.into_iter().map(|(id, text)| Entry { id, text }).collect()
     }
 
     /// How many entries there are.
@@ -234,10 +146,8 @@ impl Document {
     }
 
     /// The changes nobody has built on yet, sorted: the same on every replica that has merged the same changes.
-    pub fn heads(&mut self) -> Vec<ChangeHash> {
-        let mut heads: Vec<_> = self.inner.get_heads().iter().map(|head| ChangeHash(head.0)).collect();
-        heads.sort_unstable();
-        heads
+    pub fn heads(&self) -> Vec<ChangeHash> {
+        self.heads.iter().copied().collect()
     }
 
     /// Whether a change is in the document.
@@ -246,25 +156,49 @@ impl Document {
     }
 
     /// The whole document in Automerge's storage format.
-    pub fn save(&mut self) -> Vec<u8> {
-        self.inner.save()
+    pub fn save(&mut self) -> Result<Vec<u8>, DocumentError> {
+        Ok(self.settled()?.save())
+    }
+
+    /// Automerge's own document, with everything in it.
+    fn settled(&mut self) -> Result<&mut AutoCommit, DocumentError> {
+        if !self.late.is_empty() {
+            self.apply(&[]).map_err(|reason| DocumentError::Damaged { doc: self.id.clone(), reason })?;
+        }
+        Ok(&mut self.automerge)
+    }
+
+    /// Gives Automerge what is late, and these. After an error the document must be dropped.
+    fn apply(&mut self, changes: &[&Change]) -> Result<(), String> {
+        let applied = catch_unwind(AssertUnwindSafe(|| {
+            let mut parsed = Vec::with_capacity(self.late.len() + changes.len());
+            for change in self.late.iter().chain(changes.iter().copied()) {
+                let change = automerge::Change::try_from(change.bytes.as_slice());
+                parsed.push(change.map_err(|error| error.to_string())?);
+            }
+            self.automerge.apply_changes(parsed).map_err(|error| error.to_string())
+        }));
+        applied.map_err(|_| "it panicked".to_owned())??;
+        self.late.clear();
+        self.late_entries.clear();
+        Ok(())
     }
 
     /// The document in one piece without compression of its own: for packing many of them together.
-    pub fn save_plain(&mut self) -> Vec<u8> {
-        self.inner.save_nocompress()
+    pub fn save_plain(&mut self) -> Result<Vec<u8>, DocumentError> {
+        Ok(self.settled()?.save_nocompress())
     }
 
     /// All its changes as they were written, each after what it builds on.
-    pub fn changes(&mut self) -> Vec<Change> {
+    pub fn changes(&mut self) -> Result<Vec<Change>, DocumentError> {
         let id = self.id.clone();
-        let changes = self.inner.get_changes(&[]);
+        let changes = self.settled()?.get_changes(&[]);
         let change = |change: automerge::Change| Change {
             doc: id.clone(),
             hash: ChangeHash(change.hash().0),
             bytes: change.raw_bytes().to_vec(),
         };
-        changes.into_iter().map(change).collect()
+        Ok(changes.into_iter().map(change).collect())
     }
 
     /// Adds entries as one change. Entries that are there already with the same text are left out; when nothing
@@ -278,28 +212,12 @@ impl Document {
         if self.entries + fresh.len() > max {
             return Err(DocumentError::Full { doc: self.id.clone(), max });
         }
-        let intended = self.next_change(&fresh);
-        Inspection::of(&intended, &Limits::PROTOCOL)
-            .map_err(|source| DocumentError::Limit { doc: self.id.clone(), source })?;
-        for entry in &fresh {
-            self.inner
-                .put(&self.ev_id, entry.id.as_str(), ScalarValue::Str(entry.text.as_str().into()))
-                .map_err(|source| DocumentError::Automerge {
-                    doc: self.id.clone(),
-                    source: Box::new(source),
-                })?;
-        }
-        self.inner.commit_with(CommitOptions::default().with_time(0));
-        let written = self.inner.get_last_local_change();
-        // What Automerge wrote must be what every reader will accept; a mismatch must never leave this replica.
-        if written.as_ref().map(|change| change.raw_bytes()) != Some(intended.bytes.as_slice()) {
-            let reason = "Automerge wrote a change in a form that is not the canonical one".to_owned();
-            return Err(DocumentError::Damaged { doc: self.id.clone(), reason });
-        }
-        let next_op = self.next_op() + fresh.len() as u64;
-        self.note(self.actor, intended.hash, next_op);
+        let (intended, change) = self.next_change(&fresh)?;
+        self.note(&intended, change.hash);
         self.entries += fresh.len();
-        Ok(Some(intended))
+        self.late_entries.extend(fresh.into_iter().map(|entry| (entry.id, entry.text)));
+        self.late.push(change.clone());
+        Ok(Some(change))
     }
 
     fn fresh(&self, entries: &[Entry]) -> Result<Vec<Entry>, DocumentError> {
@@ -317,7 +235,8 @@ impl Document {
         Ok(fresh)
     }
 
-    fn next_change(&mut self, entries: &[Entry]) -> Change {
+    /// The change that adds these entries, spelled as Automerge would spell it.
+    fn next_change(&self, entries: &[Entry]) -> Result<(Inspection, Change), DocumentError> {
         let content = Content::Entries { ev: self.ev, entries: entries.to_vec() };
         let (start_op, mut deps) = (self.next_op(), self.heads());
         let seq = match self.authors.get(&self.actor) {
@@ -331,7 +250,16 @@ impl Document {
                 seq + 1
             }
         };
-        Inspection { author: self.actor, seq, start_op, deps, content }.write(self.id.clone())
+        let intended = Inspection { author: self.actor, seq, start_op, deps, content };
+        let limits = Limits::PROTOCOL;
+        let limit = |source| DocumentError::Limit { doc: self.id.clone(), source };
+        intended.check(&limits).map_err(limit)?;
+        let change = intended.write(self.id.clone());
+        let (found, max) = (change.bytes.len(), limits.change_bytes_max);
+        if found > max {
+            return Err(limit(ChangeError::TooLong { found, max }));
+        }
+        Ok((intended, change))
     }
 
     fn next_op(&self) -> u64 {
@@ -348,21 +276,10 @@ impl Document {
         if plan.accepted.is_empty() {
             return Ok(Merged { entries: Vec::new(), duplicates: plan.duplicates });
         }
-        let applied = catch_unwind(AssertUnwindSafe(|| {
-            let mut parsed = Vec::with_capacity(plan.accepted.len());
-            for (change, _) in &plan.accepted {
-                let change = automerge::Change::try_from(change.bytes.as_slice());
-                parsed.push(change.map_err(|error| error.to_string())?);
-            }
-            self.inner.apply_changes(parsed).map_err(|error| error.to_string())
-        }));
-        match applied {
-            Ok(Ok(())) => {}
-            Ok(Err(reason)) => return Err(MergeError::Poisoned { reason }),
-            Err(_) => return Err(MergeError::Poisoned { reason: "it panicked".to_owned() }),
-        }
+        let accepted: Vec<&Change> = plan.accepted.iter().map(|(change, _)| *change).collect();
+        self.apply(&accepted).map_err(|reason| MergeError::Poisoned { reason })?;
         for (change, inspection) in &plan.accepted {
-            self.note(inspection.author, change.hash, inspection.next_op());
+            self.note(inspection, change.hash);
         }
         self.entries += plan.entries.len();
         Ok(Merged { entries: plan.entries, duplicates: plan.duplicates })
@@ -413,14 +330,20 @@ impl Document {
         Ok(())
     }
 
-    fn note(&mut self, author: Incarnation, hash: ChangeHash, next_op: u64) {
-        let seq = self.authors.get(&author).map_or(0, |(seq, _)| *seq) + 1;
-        self.authors.insert(author, (seq, hash));
-        self.changes.insert(hash, next_op);
+    fn note(&mut self, change: &Inspection, hash: ChangeHash) {
+        self.authors.insert(change.author, (change.seq, hash));
+        self.changes.insert(hash, change.next_op());
+        for dep in &change.deps {
+            self.heads.remove(dep);
+        }
+        self.heads.insert(hash);
     }
 
     fn text(&self, object: &ObjId, key: &str) -> Option<String> {
-        match self.inner.get(object, key) {
+        if let (true, Some(late)) = (*object == self.ev_id, self.late_entries.get(key)) {
+            return Some(late.clone());
+        }
+        match self.automerge.get(object, key) {
             Ok(Some((Value::Scalar(scalar), _))) => scalar.as_str().map(str::to_owned),
             _ => None,
         }

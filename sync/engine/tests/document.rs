@@ -44,7 +44,7 @@ fn both_sides_write_and_end_alike() {
     assert_eq!(hub.heads(), site.heads());
     assert_eq!(hub.entries(), site.entries());
     assert_eq!((site.header().as_str(), site.len()), ("{\"order\":1}", 4));
-    let mut reopened = Document::open(doc(), HUB, Some(&hub.save()), &[]).unwrap();
+    let mut reopened = Document::open(doc(), HUB, Some(&hub.save().unwrap()), &[]).unwrap();
     assert_eq!(reopened.heads(), site.heads());
     let last = reopened.append(&[entry("e", "{}")]).unwrap().unwrap();
     assert_eq!(inspect(&last).seq, 3, "a reopened document goes on where it was");
@@ -134,11 +134,11 @@ fn a_full_document_takes_no_more() {
 fn damaged_files_are_an_error_not_a_panic() {
     let (mut hub, _) = founded();
     hub.append(&[entry("a", "{}")]).unwrap();
-    let saved = hub.save();
+    let saved = hub.save().unwrap();
     for at in 0..saved.len() {
         let mut damaged = saved.clone();
         damaged[at] ^= 0x55;
-        if let Ok(mut document) = Document::open(doc(), SITE, Some(&damaged), &[]) {
+        if let Ok(document) = Document::open(doc(), SITE, Some(&damaged), &[]) {
             document.entries();
             document.heads();
         }
@@ -160,12 +160,58 @@ mod foreign {
     ) -> Result<Inspection, ChangeError> {
         let (mut hub, _) = Document::create(doc(), HUB, "{}").unwrap();
         hub.append(&[entry("a", "{}")]).unwrap();
-        let mut client = AutoCommit::load(&hub.save()).unwrap().with_actor(ActorId::from(SITE.0.as_slice()));
+        let client = AutoCommit::load(&hub.save().unwrap()).unwrap();
+        let mut client = client.with_actor(ActorId::from(SITE.0.as_slice()));
         write(&mut client);
         client.commit_with(options);
         let change = client.get_last_local_change().unwrap();
         let change = Change::from_bytes(doc(), change.raw_bytes().to_vec())?;
         Inspection::of(&change, &Limits::PROTOCOL)
+    }
+
+    proptest::proptest! {
+        /// What a document writes by itself is, byte for byte, what Automerge writes in the same place: after its own
+        /// changes, after another's, and beside them.
+        #[test]
+        fn a_change_is_spelled_as_automerge_spells_it(
+            steps in proptest::collection::vec((0..3_u8, 1..5_usize, ".{1,40}"), 1..24),
+        ) {
+            let (mut hub, founding) = Document::create(doc(), HUB, "{}").unwrap();
+            let mut site = Document::open(doc(), SITE, None, &[founding]).unwrap();
+            let (mut to_hub, mut to_site) = (Vec::new(), Vec::new());
+            for (step, (what, count, text)) in steps.into_iter().enumerate() {
+                let entries: Vec<_> = (0..count).map(|i| entry(&format!("{step}-{i}"), &text)).collect();
+                let (writer, author, out) = match what {
+                    0 => (&mut site, SITE, &mut to_hub),
+                    1 => (&mut hub, HUB, &mut to_site),
+                    _ => {
+                        hub.merge(&std::mem::take(&mut to_hub)).unwrap();
+                        site.merge(&std::mem::take(&mut to_site)).unwrap();
+                        continue;
+                    }
+                };
+                // Every other time without settling first, so that what is late is built on.
+                let bytes = if step % 2 == 0 { Some(writer.save().unwrap()) } else { None };
+                let change = writer.append(&entries).unwrap().unwrap();
+                proptest::prop_assert_eq!(writer.heads().contains(&change.hash), true);
+                if let Some(bytes) = bytes {
+                    let mut client =
+                        AutoCommit::load(&bytes).unwrap().with_actor(ActorId::from(author.0.as_slice()));
+                    for entry in &entries {
+                        client.put(ev(&client), entry.id.as_str(), entry.text.as_str()).unwrap();
+                    }
+                    client.commit_with(plain());
+                    let theirs = client.get_last_local_change().unwrap();
+                    proptest::prop_assert_eq!(theirs.raw_bytes(), change.bytes.as_slice());
+                }
+                proptest::prop_assert!(Inspection::of(&change, &Limits::PROTOCOL).is_ok());
+                out.push(change);
+            }
+            let (heads, entries) = (site.heads(), site.entries());
+            let again = Document::open(doc(), SITE, Some(&site.save().unwrap()), &[]).unwrap();
+            proptest::prop_assert_eq!(again.heads(), heads);
+            proptest::prop_assert_eq!(again.entries(), entries);
+        }
     }
 
     fn plain() -> CommitOptions {

@@ -58,7 +58,7 @@ fn a_document_is_opened_from_its_saved_form_and_the_changes_since() {
     assert_eq!(journal::load(&conn, &doc()).unwrap(), None);
     let mut document = founded(&conn);
     write(&conn, &mut document, 1);
-    journal::save(&conn, &doc(), &document.save()).unwrap();
+    journal::save(&conn, &doc(), &document.save().unwrap()).unwrap();
     write(&conn, &mut document, 2);
     let kept = journal::load(&conn, &doc()).unwrap().unwrap();
     assert_eq!(kept.later.len(), 1, "only what came after the save");
@@ -76,7 +76,7 @@ fn only_what_is_acknowledged_and_saved_is_forgotten() {
     let first = write(&conn, &mut document, 1);
     write(&conn, &mut document, 2);
     assert_eq!(journal::forget(&conn, 100).unwrap(), 0, "nothing is saved");
-    journal::save(&conn, &doc(), &document.save()).unwrap();
+    journal::save(&conn, &doc(), &document.save().unwrap()).unwrap();
     journal::acknowledge(&conn, &first).unwrap();
     assert_eq!(journal::forget(&conn, 1).unwrap(), 1, "at most as many as asked for");
     assert_eq!(journal::forget(&conn, 100).unwrap(), 1);
@@ -92,7 +92,7 @@ fn a_position_of_the_log_is_never_given_twice() {
     let (_dir, conn) = database();
     let mut document = founded(&conn);
     let mark = write(&conn, &mut document, 1);
-    journal::save(&conn, &doc(), &document.save()).unwrap();
+    journal::save(&conn, &doc(), &document.save().unwrap()).unwrap();
     journal::acknowledge(&conn, &mark).unwrap();
     assert_eq!(journal::forget(&conn, 100).unwrap(), 1, "the newest row stays and keeps its position");
     write(&conn, &mut document, 2);
@@ -120,7 +120,7 @@ fn a_record_waits_and_is_forgotten_when_it_is_acknowledged() {
 #[test]
 fn what_is_set_aside_counts_as_received_and_is_no_part_of_its_document() {
     let (_dir, conn) = database();
-    let mut document = founded(&conn);
+    let document = founded(&conn);
     let bad =
         Item::Change(Change { doc: doc(), hash: outpost_sync::ChangeHash([9; 32]), bytes: vec![1, 2, 3] });
     journal::set_aside(&conn, "hub", 8, &incoming(2, bad.clone()), "malformed").unwrap();

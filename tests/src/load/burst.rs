@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 
 use super::picks::{self, Pick};
 use super::{STORE, disk, rounded};
+use crate::api::Api;
 use crate::demo::chain::Chain;
 
 /// Commands in a batch that measures the work of a row.
@@ -29,15 +30,8 @@ pub async fn run(chain: &Arc<Chain>, clients: u32, seconds: u32) -> Result<Value
     let mut todo = picks::prepare(chain, seconds * PREPARED_PER_SECOND, picks::MANY).await?;
     let api = chain.site(STORE)?.api.clone();
     let (sync, _) = disk::fdatasync().await?;
-    let mut batches = Vec::new();
-    for _ in 0..BATCHES {
-        let body = picks::batch(todo.drain(..BATCH.min(todo.len())));
-        let begun = Instant::now();
-        picks::give(&api, &body).await?;
-        batches.push(begun.elapsed());
-    }
-    batches.sort_unstable();
-    let row = batches[BATCHES / 2].saturating_sub(sync) / BATCH as u32;
+    let mut batches = rows(&api, &mut todo).await?;
+    let after: VecDeque<Pick> = todo.split_off(todo.len().saturating_sub(BATCHES * BATCH));
 
     let shared: Arc<Mutex<VecDeque<Pick>>> = Arc::new(Mutex::new(todo));
     let begun = Instant::now();
@@ -60,6 +54,9 @@ pub async fn run(chain: &Arc<Chain>, clients: u32, seconds: u32) -> Result<Value
         done += handheld??;
     }
     let per_second = done as f64 / begun.elapsed().as_secs_f64();
+    batches.extend(rows(&api, &mut { after }).await?);
+    batches.sort_unstable();
+    let row = batches[batches.len() / 2].saturating_sub(sync) / BATCH as u32;
     let n = f64::from(clients);
     let limit = n / (sync.as_secs_f64() + n * row.as_secs_f64());
     Ok(json!({
@@ -68,4 +65,17 @@ pub async fn run(chain: &Arc<Chain>, clients: u32, seconds: u32) -> Result<Value
         "commands_per_second": per_second.round(), "limit_per_second": limit.round(),
         "part_of_limit": rounded(per_second / limit),
     }))
+}
+
+/// How long batches of commands take that share one commit. Measured before the burst and after it: a machine of which
+/// others have a part is not equally fast all the time.
+async fn rows(api: &Api, todo: &mut VecDeque<Pick>) -> Result<Vec<Duration>> {
+    let mut batches = Vec::new();
+    for _ in 0..BATCHES {
+        let body = picks::batch(todo.drain(..BATCH.min(todo.len())));
+        let begun = Instant::now();
+        picks::give(api, &body).await?;
+        batches.push(begun.elapsed());
+    }
+    Ok(batches)
 }

@@ -76,8 +76,7 @@ pub fn state_hash(state: &Fulfillment) -> StoreResult<String> {
 }
 
 fn view(conn: &Connection, name: String, verify: bool, books: &mut Books) -> StoreResult<DocumentView> {
-    let mut document =
-        open(conn, &name)?.ok_or_else(|| StoreError::corrupt("document", &name, "vanished"))?;
+    let document = open(conn, &name)?.ok_or_else(|| StoreError::corrupt("document", &name, "vanished"))?;
     let heads = document.heads().iter().map(ToString::to_string).collect();
     let events = document.len();
     let (mut hash, mut projection_ok) = (None, None);
