@@ -9,6 +9,7 @@ use outpost_mqtt::WireBytes;
 use outpost_sync::{Identity, Settings};
 
 use crate::app::authority::Terms;
+use crate::app::enroll;
 use crate::ids::{Entropy, Ids};
 use crate::store::Store;
 use crate::store::authority::Life;
@@ -60,6 +61,15 @@ impl Hub {
     /// How authority is given by the rules in force.
     pub fn authority_terms(&self) -> Terms {
         Terms::new(self.life.epoch, &self.rules.current().rules)
+    }
+
+    /// What an appliance begins with.
+    pub fn enroll_terms(&self) -> enroll::Terms {
+        enroll::Terms {
+            sscc: self.settings.sscc.clone(),
+            rules_version: self.rules.current().version.as_str().to_owned(),
+            rules_text: self.rules_text(),
+        }
     }
 
     /// Timers and limits of replication, from the settings.

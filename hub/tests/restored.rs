@@ -5,11 +5,13 @@
 mod common;
 
 use common::{Database, SiteDouble, TestHub, settings, ship_order};
-use outpost_hub::app::{documents, lease, recover};
+use outpost_hub::app::capture::Answer;
+use outpost_hub::app::{adopt, documents, lease, recover};
 use outpost_hub::replicate::notice;
 use outpost_hub::restore::{self, RestoreError};
 use outpost_hub::store::{copy, recovery};
 use outpost_hub::work;
+use outpost_model::fact::SiteFact;
 use outpost_model::id::SiteId;
 use outpost_model::page::HubPageEvent;
 use outpost_sync::{Link, Notice};
@@ -19,6 +21,7 @@ on_both!(
     a_database_that_was_put_back_begins_a_new_epoch_and_issues_nothing_twice,
     what_may_have_been_given_away_waits_until_the_site_has_shown_what_it_has,
     a_site_that_knows_more_proves_what_nobody_wrote_down,
+    an_order_that_was_lost_with_its_case_is_delivered_once,
 );
 
 fn berlin() -> SiteId {
@@ -170,6 +173,43 @@ async fn a_site_that_knows_more_proves_what_nobody_wrote_down(mut database: Data
         hub.hub.writer.run("t", |unit| Box::pin(async move { recover::let_go(unit, &berlin()).await }));
     let_go.await.unwrap().unwrap();
     assert_eq!(waiting(&hub).await, 0);
+    hub.close().await;
+}
+
+async fn an_order_that_was_lost_with_its_case_is_delivered_once(database: Database) {
+    let hub = TestHub::with_sites(&database).await;
+    let mut site = SiteDouble::enroll(&hub, "berlin-1").await;
+    let items = site.grant(&[("A-1", 5)]);
+    site.tell(&hub, items).await;
+    let sent = ship_order("1001", &[("A-1", 2)]);
+    let order = hub.order(&sent).await;
+    hub.route().await;
+    let header = hub.detail(order).await.cases[0].fulfillment.header.clone();
+    sqlx::query("DELETE FROM orders").execute(hub.hub.store.read()).await.unwrap();
+    // The site has given the case back; it has its place.
+    for _ in 0..2 {
+        let header = header.clone();
+        let adopted = hub.hub.writer.run("t", move |unit| {
+            let header = header.clone();
+            Box::pin(async move { adopt::order(unit, &header).await })
+        });
+        adopted.await.unwrap();
+    }
+    assert_eq!(hub.exceptions().await, ["order_lost"]);
+    site.receive(&hub).await;
+    let fact = site.say(header.case, vec![SiteFact::Accepted]);
+    site.tell(&hub, vec![fact]).await;
+    hub.route().await;
+    let outline = hub.detail(order).await;
+    assert_eq!((outline.cases.len(), outline.order.lines[0].qty.get()), (1, 2));
+    // The channel sends it again: the same order, and nothing left to give to anybody.
+    let answer = hub.capture(&sent).await.unwrap();
+    assert!(matches!(answer, Answer::Repeated(id) if id == order), "{answer:?}");
+    hub.route().await;
+    let detail = hub.detail(order).await;
+    assert_eq!((detail.cases.len(), detail.order.channel_ref.as_str(), detail.route_at), (1, "1001", None));
+    assert_eq!(hub.exceptions().await, [""; 0]);
+    assert!(matches!(hub.capture(&sent).await.unwrap(), Answer::Repeated(id) if id == order));
     hub.close().await;
 }
 

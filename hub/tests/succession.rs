@@ -113,10 +113,10 @@ async fn a_site_with_two_appliances_is_promised_from_only_when_a_person_has_deci
     site.tell(&hub, items).await;
     let name = site.site.clone();
     let hold = || {
-        let name = name.clone();
+        let (name, life) = (name.clone(), site.incarnation);
         hub.hub.writer.run("t", move |unit| {
             let name = name.clone();
-            Box::pin(async move { succeed::hold(unit, &name).await })
+            Box::pin(async move { succeed::hold(unit, &name, life).await })
         })
     };
     hold().await.unwrap();

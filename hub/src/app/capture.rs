@@ -9,7 +9,7 @@ use outpost_model::order::{Delivery, PaymentState};
 use outpost_model::time::UtcMillis;
 use uuid::Uuid;
 
-use super::{cancel, settle, stand};
+use super::{adopt, cancel, settle, stand};
 use crate::connect::{Captured, Finding, Happened, NothingToDo, Unreadable, Work};
 use crate::error::HubError;
 use crate::store::payload::{self, Payload};
@@ -46,6 +46,13 @@ pub async fn capture(unit: &mut Unit, read: &Captured, raw: &Payload) -> Result<
     };
     let blocked = blocked(unit, read).await?;
     decide(&mut row, read, blocked.first().map(|finding| finding.code), now);
+    if let Some(id) = adopt::complete(unit, &mut row).await? {
+        if let (Some(record), Some(person)) = (row.consignee, &read.contact) {
+            contact::put(unit.db(), record, id, now + CONTACT_KEPT, person).await?;
+        }
+        keep(unit, raw, id).await?;
+        return Ok(Answer::Repeated(id));
+    }
     if !order::insert(unit.db(), &row).await? {
         return known(unit, read, raw).await;
     }

@@ -1,6 +1,7 @@
 //! The use cases: one a file, named by its verb. Each is a function over a unit of work; it reads no clock and mints
 //! no id but through the unit, and says a [`Rejection`](outpost_model::rejection::Rejection) before it writes.
 
+pub mod adopt;
 pub mod archive;
 pub mod authority;
 pub mod backup;

@@ -17,6 +17,9 @@ use crate::write::Unit;
 /// Returned rights that fit into one event of the hub's page.
 const RETURNED_MAX: usize = 200;
 
+/// Frames of a life that is over may still be under way for so long.
+const UNDER_WAY_MS: i64 = 60_000;
+
 /// A life of the site, and the last number of it that the life which takes over still has.
 pub type Retired = (Incarnation, u64);
 
@@ -27,7 +30,8 @@ pub async fn take_over(
     retired: &[Retired],
     terms: &Terms,
 ) -> Result<(), HubError> {
-    enrollment::retire(unit.db(), site, retired).await?;
+    let now = unit.now();
+    enrollment::retire(unit.db(), site, retired, now).await?;
     begin_anew(unit, site, terms).await?;
     tracing::warn!(%site, lives = retired.len(), "another life of the site has taken over");
     Ok(())
@@ -35,8 +39,12 @@ pub async fn take_over(
 
 /// A life that was taken over from goes on speaking: there are two appliances. Nothing more is promised from the site
 /// until a person has decided which is the right one.
-pub async fn hold(unit: &mut Unit, site: &SiteId) -> Result<(), HubError> {
+pub async fn hold(unit: &mut Unit, site: &SiteId, incarnation: Incarnation) -> Result<(), HubError> {
     let now = unit.now();
+    let retired_at = enrollment::retired_at(unit.db(), site, incarnation).await?;
+    if retired_at.is_some_and(|at| now.since(at) < UNDER_WAY_MS) {
+        return Ok(());
+    }
     if recovery::hold(unit.db(), site, now).await? {
         let back = take_rights_back(unit, site).await?;
         say_returned(unit, site, &back).await?;

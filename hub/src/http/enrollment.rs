@@ -71,12 +71,7 @@ pub async fn enroll(
     Json(request): Json<EnrollRequest>,
 ) -> Result<Json<EnrollAnswer>, Problem> {
     let identity = identity(&request)?;
-    let book = hub.rules.current();
-    let terms = enroll::Terms {
-        sscc: hub.settings.sscc.clone(),
-        rules_version: book.version.as_str().to_owned(),
-        rules_text: hub.rules_text(),
-    };
+    let terms = hub.enroll_terms();
     let wakers = hub.wakers.clone();
     let (named, token) = (site.clone(), request.token);
     let outcome = hub

@@ -166,19 +166,36 @@ pub async fn retire(
     db: &mut AnyConnection,
     site: &SiteId,
     lives: &[(Incarnation, u64)],
+    now: UtcMillis,
 ) -> Result<(), HubError> {
     for (incarnation, beyond) in lives {
         sqlx::query(
-            "UPDATE incarnation SET retired_beyond = $3 WHERE site = $1 AND incarnation = $2
+            "UPDATE incarnation SET retired_beyond = $3, retired_at = $4 WHERE site = $1 AND incarnation = $2
                  AND (retired_beyond IS NULL OR retired_beyond > $3)",
         )
         .bind(site.as_str())
         .bind(&incarnation.0[..])
         .bind(signed(*beyond))
+        .bind(now.0)
         .execute(&mut *db)
         .await?;
     }
     Ok(())
+}
+
+/// When another life took over from this one; nothing while none has.
+pub async fn retired_at(
+    db: &mut AnyConnection,
+    site: &SiteId,
+    incarnation: Incarnation,
+) -> Result<Option<UtcMillis>, HubError> {
+    let row = sqlx::query("SELECT retired_at FROM incarnation WHERE site = $1 AND incarnation = $2")
+        .bind(site.as_str())
+        .bind(&incarnation.0[..])
+        .fetch_optional(db)
+        .await?;
+    let at = row.map(|row| column::<Option<i64>>(&row, "incarnation", "retired_at")).transpose()?;
+    Ok(at.flatten().map(UtcMillis))
 }
 
 /// An appliance takes over from all others: nothing of their lives is its past.

@@ -149,6 +149,27 @@ pub async fn update(db: &mut AnyConnection, row: &Row) -> Result<(), HubError> {
     Err(HubError::Invariant(format!("order {} is gone", row.order.id)))
 }
 
+/// Writes an order anew under its id.
+pub async fn replace(db: &mut AnyConnection, row: &Row) -> Result<(), HubError> {
+    let order = &row.order;
+    sqlx::query(
+        "UPDATE orders SET channel_ref = $2, number = $3, service = $4, placed_at = $5, total_minor = $6,
+             currency = $7, consignee = $8, body = $9 WHERE id = $1",
+    )
+    .bind(order.id.to_string())
+    .bind(&order.channel_ref)
+    .bind(&order.number)
+    .bind(order.delivery.service().as_str())
+    .bind(order.placed_at.0)
+    .bind(order.total.minor)
+    .bind(order.currency.as_str())
+    .bind(row.consignee.map(|record| record.to_string()))
+    .bind(to_json(order)?)
+    .execute(&mut *db)
+    .await?;
+    update(db, row).await
+}
+
 /// Locks an order to the end of the transaction and reads it.
 pub async fn lock(db: &mut AnyConnection, order: OrderId) -> Result<Option<Row>, HubError> {
     let row = sqlx::query("UPDATE orders SET state = state WHERE id = $1 RETURNING *")

@@ -26,7 +26,7 @@ const UNKNOWN: Runbook = Runbook {
 
 const APPROVE: &str = "Approve the order when it may go on, or cancel it.";
 
-const RUNBOOKS: [Runbook; 43] = [
+const RUNBOOKS: [Runbook; 44] = [
     Runbook {
         code: "no_site_left",
         means: "No site can deliver what is left of the order: each has failed, lacks stock, is silent or was ruled out.",
@@ -282,6 +282,15 @@ const RUNBOOKS: [Runbook; 43] = [
             "Bring their lines up. A site that will never come back: POST /v1/sites/{site}/let-go.",
             "Compare the orders since the copy was made with the channels, and send again what is missing here.",
             "This closes by itself when the last site has shown what it has.",
+        ],
+    },
+    Runbook {
+        code: "order_lost",
+        means: "A site works on an order that came in after the hub's last copy was made and was lost with the database. The \
+                hub knows only what the site's case says of it.",
+        steps: &[
+            "Have the channel send the order again: it takes its place, and nothing is delivered twice.",
+            "An order entered by hand: enter it again under the same number.",
         ],
     },
     Runbook {
