@@ -372,6 +372,7 @@ unsafe extern "C" fn sleep(_: *mut ffi::sqlite3_vfs, micros: c_int) -> c_int {
 }
 
 fn now_ms() -> i64 {
+    #[allow(clippy::disallowed_methods, reason = "the time SQLite asks its system for")]
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     JULIAN_MS + i64::try_from(since.as_millis()).unwrap_or(0)
 }
