@@ -7,5 +7,6 @@ pub mod device;
 pub mod load;
 pub mod network;
 pub mod shopify;
+pub mod simulate;
 pub mod staff;
 pub mod world;

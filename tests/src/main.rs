@@ -18,6 +18,8 @@ struct Lab {
 enum What {
     /// Start a chain of real daemons and watch orders cross a cut cable.
     Demo(outpost_lab::demo::DemoArgs),
+    /// Run the whole chain in virtual time, from seeds, with every fault there is.
+    Simulate(outpost_lab::simulate::SimulateArgs),
     /// Make a figure for docs/performance.md.
     Load(outpost_lab::load::LoadArgs),
     /// Run one of the daemons, as its own program would.
@@ -49,6 +51,7 @@ fn run() -> Result<ExitCode> {
     }
     match Lab::parse_from(arguments).what {
         What::Daemon { kind, arguments } => daemon(&kind, arguments),
+        What::Simulate(args) => outpost_lab::simulate::run(args),
         What::Load(args) => runtime()?.block_on(outpost_lab::load::run(args)),
         What::Demo(args) => runtime()?.block_on(outpost_lab::demo::run(args)),
     }

@@ -260,3 +260,22 @@ fn only_named_crates_may_be_unsafe() {
         }
     }
 }
+
+/// Planted mistakes must not get into a daemon: only the lab may ask for them, and only behind a feature of its own.
+#[test]
+fn no_daemon_is_built_with_planted_mistakes() {
+    let metadata = MetadataCommand::new().current_dir(root()).no_deps().exec().expect("cargo metadata");
+    for package in &metadata.packages {
+        let on: Vec<_> = package.features.get("default").into_iter().flatten().collect();
+        assert!(on.is_empty(), "{} switches features on by default: {on:?}", package.name);
+        for dependency in package.dependencies.iter().filter(|found| found.name == "outpost-model") {
+            assert!(
+                !dependency.features.iter().any(|feature| feature == "defects"),
+                "{} is built with planted mistakes",
+                package.name
+            );
+        }
+        let passes_on = package.features.values().flatten().any(|what| what == "outpost-model/defects");
+        assert!(!passes_on || package.name.as_str() == "outpost-lab", "{} passes mistakes on", package.name);
+    }
+}

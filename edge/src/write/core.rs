@@ -5,6 +5,7 @@
 //! full disk, leaves the fate of the group unknown: nobody may be answered, and the process must end.
 
 use outpost_model::command::Outcome;
+use outpost_model::defects::{Planted, is_planted};
 use outpost_model::rejection::Rejection;
 use outpost_sync::{Batch, Incarnation};
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
@@ -73,8 +74,11 @@ impl From<Stop> for GroupError {
 impl Core {
     /// Takes over a migrated database: mints this life's incarnation and stores it before anything is written.
     pub fn open(mut conn: Connection, site: Site, limits: Limits, ids: &mut Ids) -> Result<Self, StoreError> {
-        let incarnation = ids.incarnation();
-        mint(&mut conn, incarnation)?;
+        let before = outpost_journal::current(&conn)?.filter(|_| is_planted(Planted::ReuseTheActor));
+        let incarnation = before.map_or_else(|| ids.incarnation(), |mark| mark.incarnation);
+        if before.is_none() {
+            mint(&mut conn, incarnation)?;
+        }
         let documents = OpenDocuments::new(incarnation, limits.open_documents_max);
         Ok(Self { conn, site, documents, must_mint: false })
     }
@@ -165,6 +169,10 @@ impl Core {
         self.mint_if_needed(ids)?;
         let result = self.attempt(now, ids, jobs);
         if matches!(result, Err(GroupError::RolledBack(_))) && self.documents.are_ahead() {
+            if is_planted(Planted::KeepTheActorAfterRollback) {
+                self.documents.committed();
+                return result;
+            }
             self.must_mint = true;
             self.mint_if_needed(ids)?;
         }

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use outpost_model::defects::{Planted, is_planted};
 use outpost_sync::{Batch, Input, Refusal};
 
 use super::apply::{self, Applied};
@@ -65,6 +66,9 @@ pub async fn store(hub: Hub, batch: Batch) -> Result<Stored, HubError> {
     }
     metrics::histogram!("hub_apply_seconds").record(started.elapsed().as_secs_f64());
     metrics::counter!("hub_items_applied").increment(count as u64);
+    if is_planted(Planted::QuarantineBlocksTheStream) && !refusals.is_empty() {
+        return Ok(Stored { input: Input::StoreFailed, revoked: false });
+    }
     Ok(Stored { input: Input::Stored { refused: refusals }, revoked: false })
 }
 

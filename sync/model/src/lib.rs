@@ -17,6 +17,7 @@ pub mod calendar;
 pub mod command;
 pub mod container;
 pub mod decide;
+pub mod defects;
 pub mod event;
 pub mod fact;
 pub mod fold;

@@ -11,6 +11,7 @@ mod page;
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod round_trip;
 
+use outpost_model::defects::{Planted, is_planted};
 use outpost_model::id::SiteId;
 
 use crate::bytes::InstallId;
@@ -112,7 +113,7 @@ pub(crate) fn open(
     let key = keys.find(envelope.install).ok_or(QuarantineReason::UnknownInstall(envelope.install))?;
     let (content, signature) = frame.split_at(frame.len() - SIGNATURE_BYTES);
     let signature: [u8; SIGNATURE_BYTES] = signature.try_into().map_err(|_| QuarantineReason::NotAFrame)?;
-    if !key.verifies(&signed(content), &signature) {
+    if !key.verifies(&signed(content), &signature) && !is_planted(Planted::SkipTheSignature) {
         return Err(QuarantineReason::Forged);
     }
     let body = Body::read(envelope.kind, &content[envelope.body_from..])

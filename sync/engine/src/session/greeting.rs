@@ -1,6 +1,7 @@
 //! Introductions: the site's hello, the hub's welcome, and the hub's hail to a site whose conversation it does not
 //! know.
 
+use outpost_model::defects::{Planted, is_planted};
 use rand::Rng;
 
 use super::effect::{Effect, Notice, Now, Schema, Side};
@@ -159,6 +160,10 @@ impl Session {
         effects: &mut Vec<Effect>,
     ) {
         let answered = self.greeting.hellos.iter().find(|(nonce, _)| *nonce == welcome.nonce).copied();
+        let answered = match is_planted(Planted::AcceptAStaleWelcome) {
+            true => self.greeting.hellos.back().copied(),
+            false => answered,
+        };
         let Some((nonce, hello_boot_ms)) = answered else { return };
         self.greeting.hellos.retain(|(other, _)| *other != nonce);
         if head.epoch > self.wire.epoch {

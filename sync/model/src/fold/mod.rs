@@ -27,6 +27,7 @@ mod units;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::defects::{Planted, is_planted};
 use crate::event::{Body, Event};
 use crate::fact::SiteFact;
 use crate::fulfillment::{Exception, Fulfillment, LineQuantities};
@@ -40,7 +41,11 @@ use crate::quantity::Quantity;
 pub fn fold(header: &Header, site: &[Event<SiteFact>], hub: &[Event<HubEvent>]) -> Fulfillment {
     let mut case = Fulfillment::offered(header.clone());
     for event in in_order(site) {
-        case.apply_site(event);
+        if is_planted(Planted::FoldByClock) {
+            case.take_site(event);
+        } else {
+            case.apply_site(event);
+        }
     }
     for event in in_order(hub) {
         case.apply_hub(event);
@@ -51,6 +56,9 @@ pub fn fold(header: &Header, site: &[Event<SiteFact>], hub: &[Event<HubEvent>]) 
 fn in_order<K>(events: &[Event<K>]) -> Vec<&Event<K>> {
     let mut ordered: Vec<_> = events.iter().collect();
     ordered.sort_by_key(|event| (event.n, event.id));
+    if is_planted(Planted::FoldByClock) {
+        ordered.sort_by_key(|event| event.at);
+    }
     ordered
 }
 

@@ -1,0 +1,46 @@
+//! Mistakes that the fleet simulator can plant in the product, to prove that it would find them. Without the feature
+//! `defects`, which no daemon is built with, nothing can be planted and the questions cost nothing.
+
+/// A mistake that sits in the product's own code. What it does stands where it is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Planted {
+    /// A daemon that starts again goes on under the name it wrote with before.
+    ReuseTheActor,
+    /// After a group was rolled back its documents go on under the same name.
+    KeepTheActorAfterRollback,
+    /// A change is taken from whatever author, when somebody known relays it.
+    SkipTheIncarnationCheck,
+    /// A change is taken although it goes by the hub's own name.
+    TrustTheSender,
+    /// A frame is taken whoever signed it.
+    SkipTheSignature,
+    /// A welcome is taken although it answers no hello of this conversation.
+    AcceptAStaleWelcome,
+    /// Events are folded in the order of clocks.
+    FoldByClock,
+    /// Nothing after a refused item is taken.
+    QuarantineBlocksTheStream,
+}
+
+#[cfg(feature = "defects")]
+thread_local! {
+    static PLANTED: std::cell::Cell<Option<Planted>> = const { std::cell::Cell::new(None) };
+}
+
+/// Plants a mistake in what this thread runs, or takes it out again.
+#[cfg(feature = "defects")]
+pub fn plant(planted: Option<Planted>) {
+    PLANTED.set(planted);
+}
+
+/// Whether a mistake is planted here.
+#[cfg(feature = "defects")]
+pub fn is_planted(planted: Planted) -> bool {
+    PLANTED.get() == Some(planted)
+}
+
+/// Whether a mistake is planted here: never, without the feature `defects`.
+#[cfg(not(feature = "defects"))]
+pub const fn is_planted(_: Planted) -> bool {
+    false
+}

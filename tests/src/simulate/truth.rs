@@ -1,0 +1,306 @@
+//! What is true in the world whatever the daemons believe: what was answered, sold and handed over, and what must
+//! therefore hold after every step.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Result;
+use outpost_edge::store::{case, outcome};
+use outpost_edge::write::News;
+use outpost_model::command::Outcome;
+use outpost_model::fact::LabelKind;
+use outpost_model::fulfillment::Fulfillment;
+use outpost_model::id::{CaseId, CommandId, LineNo, OrderId, SiteId};
+use outpost_model::quantity::Quantity;
+use outpost_sync::{Incarnation, Mark, Running};
+use rusqlite::Connection;
+
+use super::edge::EdgeNode;
+
+/// Something that must never be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Which invariant: its short name.
+    pub invariant: &'static str,
+    /// What was seen.
+    pub what: String,
+}
+
+/// Ends a step with a violation.
+macro_rules! violated {
+    ($invariant:literal, $($what:tt)*) => {
+        return Err($crate::simulate::Violation { invariant: $invariant, what: format!($($what)*) }.into())
+    };
+}
+pub(super) use violated;
+
+impl std::fmt::Display for Violation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.invariant, self.what)
+    }
+}
+
+impl std::error::Error for Violation {}
+
+/// What is true of one site.
+#[derive(Debug, Default)]
+pub struct SiteTruth {
+    /// Commands that were answered for good, and with what.
+    pub answered: BTreeMap<CommandId, Outcome>,
+    /// Sales that people told, by command: SKU and units; booked once their command is done.
+    pub sales: BTreeMap<CommandId, (String, i64, bool)>,
+    /// Units on hand by SKU before anything was sold or handed over.
+    pub opening: BTreeMap<String, i64>,
+    /// Of each case: units that left, by line and SKU.
+    pub left: BTreeMap<CaseId, BTreeMap<(LineNo, String), i64>>,
+    /// Cases with something that left without permission, as the site itself says.
+    pub without_permission: BTreeSet<CaseId>,
+    /// The most units it ever granted, by SKU.
+    pub granted: BTreeMap<String, i64>,
+    /// Names it started with.
+    names: BTreeSet<Incarnation>,
+    /// Whether its disk was replaced by an older one: then the hub may know more than the site does.
+    pub restored: bool,
+    /// Documents that somebody wrote under its name and that nobody may take.
+    pub betrayed: BTreeSet<String>,
+    /// Positions it wrote, with the running hash there.
+    written: BTreeMap<(Incarnation, u64), Running>,
+    /// How far the hub ever said to have each incarnation.
+    pub acknowledged: BTreeMap<Incarnation, u64>,
+}
+
+/// What is true.
+#[derive(Debug, Default)]
+pub struct Truth {
+    /// Of each site.
+    pub sites: Vec<SiteTruth>,
+    /// Orders whose capture was answered, by the channel's reference.
+    pub captured: BTreeMap<String, OrderId>,
+    /// Units ordered, by order and line.
+    pub ordered: BTreeMap<(OrderId, LineNo), i64>,
+    /// Whether the hub's database was replaced by an older one.
+    pub hub_restored: bool,
+    /// Which order a case belongs to.
+    orders: BTreeMap<CaseId, OrderId>,
+    /// Serials that were put on a container: which one.
+    serials: BTreeMap<String, (SiteId, CaseId)>,
+}
+
+impl Truth {
+    /// Before anything happened.
+    pub fn new(sites: usize) -> Self {
+        Self { sites: (0..sites).map(|_| SiteTruth::default()).collect(), ..Self::default() }
+    }
+
+    /// A command was answered. The same command may be answered again, in the same way.
+    pub fn answered(&mut self, site: usize, command: CommandId, outcome: Outcome, again: bool) -> Result<()> {
+        let known = self.sites[site].answered.get(&command);
+        match known {
+            Some(known) if again && *known == outcome => {}
+            Some(known) => {
+                violated!("I3", "command {command} was answered with {known:?} and then with {outcome:?}")
+            }
+            None => {
+                self.sites[site].answered.insert(command, outcome);
+            }
+        }
+        Ok(())
+    }
+
+    /// A site started again: whatever it answered must be there.
+    pub fn look_after_start(&self, edge: &EdgeNode) -> Result<()> {
+        let Some(database) = edge.database() else { return Ok(()) };
+        for (command, answered) in &self.sites[edge.number].answered {
+            match outcome::load(database, *command)? {
+                Some(stored) if stored == *answered => {}
+                Some(stored) => violated!(
+                    "I1",
+                    "{} answered command {command} with {answered:?} and after a crash it says {stored:?}",
+                    edge.id
+                ),
+                None => violated!(
+                    "I1",
+                    "{} answered command {command} and does not know it after a crash",
+                    edge.id
+                ),
+            }
+        }
+        Ok(())
+    }
+
+    /// A site that starts goes by a name that it never had before.
+    pub fn look_at_name(&mut self, edge: &EdgeNode) -> Result<()> {
+        let Some(running) = &edge.running else { return Ok(()) };
+        if !self.sites[edge.number].names.insert(running.incarnation()) {
+            violated!("identity", "{} starts again as {}, as it did before", edge.id, running.incarnation());
+        }
+        Ok(())
+    }
+
+    /// Something was committed at a site.
+    pub fn look_at_site(&mut self, edge: &EdgeNode, news: &[News]) -> Result<()> {
+        let Some(database) = edge.database() else { return Ok(()) };
+        let mut stock = false;
+        for piece in news {
+            match piece {
+                News::Case(case) => {
+                    stock = true;
+                    if let Some(row) = case::load(database, *case)? {
+                        self.look_at_case(edge, &row.state)?;
+                    }
+                }
+                News::Stock(_) => stock = true,
+                _ => {}
+            }
+        }
+        if stock {
+            if !self.sites[edge.number].restored {
+                self.look_at_stock(edge, database)?;
+            }
+            self.look_at_rights(edge, database)?;
+        }
+        self.look_at_journal(edge, database)
+    }
+
+    fn look_at_case(&mut self, edge: &EdgeNode, case: &Fulfillment) -> Result<()> {
+        let id = case.header.case;
+        for (line, units) in &case.lines {
+            if units.sum() != case.ordered(*line) {
+                violated!(
+                    "I8",
+                    "line {line} of case {id} at {}: {} units were ordered and {} are accounted for",
+                    edge.id,
+                    case.ordered(*line),
+                    units.sum()
+                );
+            }
+        }
+        for (container, at) in &case.containers {
+            for label in at.labels.iter().filter(|label| label.kind == LabelKind::Handling) {
+                let here = (edge.id.clone(), id);
+                let other = self.serials.entry(label.number.clone()).or_insert_with(|| here.clone());
+                if *other != here {
+                    violated!(
+                        "I14",
+                        "serial {} is on container {container} of case {id} at {} and was given to case {} at {}",
+                        label.number,
+                        edge.id,
+                        other.1,
+                        other.0
+                    );
+                }
+            }
+        }
+        let truth = &mut self.sites[edge.number];
+        let mut left = BTreeMap::new();
+        for (line, units) in case.lines.iter().filter(|(_, units)| !units.handed_over.is_zero()) {
+            let sku = case.header.line(*line).map(|line| line.sku.to_string()).unwrap_or_default();
+            left.insert((*line, sku), units.handed_over.delta());
+        }
+        truth.left.insert(id, left);
+        if case.exceptions.iter().any(|exception| exception.code != "observed_not_handed_over") {
+            truth.without_permission.insert(id);
+        }
+        self.orders.insert(id, case.header.order);
+        self.look_at_permissions(case)
+    }
+
+    /// I6: over all sites, no more units leave with permission than were ordered.
+    fn look_at_permissions(&self, case: &Fulfillment) -> Result<()> {
+        let order = case.header.order;
+        for line in case.lines.keys() {
+            let Some(ordered) = self.ordered.get(&(order, *line)) else { continue };
+            let added: Quantity = case.added.values().copied().sum();
+            let mut sum = 0;
+            for site in &self.sites {
+                for (id, left) in &site.left {
+                    if self.orders.get(id) == Some(&order) && !site.without_permission.contains(id) {
+                        sum += left
+                            .iter()
+                            .filter(|((of, _), _)| of == line)
+                            .map(|(_, units)| units)
+                            .sum::<i64>();
+                    }
+                }
+            }
+            if sum > *ordered + added.delta() {
+                violated!(
+                    "I6",
+                    "{sum} units of line {line} of order {} left with permission, {ordered} were ordered",
+                    case.header.order_number
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// I4: what the book has is what was there, less what was sold and what left.
+    fn look_at_stock(&mut self, edge: &EdgeNode, database: &Connection) -> Result<()> {
+        let truth = &mut self.sites[edge.number];
+        let mut expected = truth.opening.clone();
+        for (command, (sku, qty, booked)) in &mut truth.sales {
+            if !*booked {
+                *booked = matches!(outcome::load(database, *command)?, Some(Outcome::Applied { .. }));
+            }
+            if *booked {
+                *expected.entry(sku.clone()).or_insert(0) -= *qty;
+            }
+        }
+        for ((_, sku), units) in truth.left.values().flatten() {
+            *expected.entry(sku.clone()).or_insert(0) -= units;
+        }
+        expected.retain(|_, units| *units != 0);
+        let mut booked = on_hand(database)?;
+        booked.retain(|_, units| *units != 0);
+        if booked != expected {
+            violated!("I4", "{} has {booked:?} in its book, and {expected:?} in truth", edge.id);
+        }
+        Ok(())
+    }
+
+    fn look_at_rights(&mut self, edge: &EdgeNode, database: &Connection) -> Result<()> {
+        for (sku, [granted, promised, returned]) in rights(database)? {
+            if granted - promised - returned < 0 {
+                violated!(
+                    "U",
+                    "{} granted {granted} of {sku}, and {promised} promised and {returned} returned are more",
+                    edge.id
+                );
+            }
+            let most = self.sites[edge.number].granted.entry(sku).or_insert(0);
+            *most = granted.max(*most);
+        }
+        Ok(())
+    }
+
+    /// No position that was acknowledged is ever used again.
+    fn look_at_journal(&mut self, edge: &EdgeNode, database: &Connection) -> Result<()> {
+        let Some(Mark { incarnation, n, running }) = outpost_journal::current(database)? else {
+            return Ok(());
+        };
+        let truth = &mut self.sites[edge.number];
+        let known = truth.written.insert((incarnation, n), running);
+        let acknowledged = truth.acknowledged.get(&incarnation).copied().unwrap_or(0);
+        if known.is_some_and(|known| known != running) && n <= acknowledged {
+            violated!(
+                "positions",
+                "{} wrote position {incarnation}/{n} again, which the hub has acknowledged",
+                edge.id
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Units on hand by SKU, wherever they lie.
+pub fn on_hand(database: &Connection) -> Result<BTreeMap<String, i64>> {
+    let mut statement = database.prepare_cached("SELECT sku, SUM(units) FROM balance GROUP BY sku")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Granted, promised, returned by SKU.
+pub fn rights(database: &Connection) -> Result<BTreeMap<String, [i64; 3]>> {
+    let mut statement = database.prepare_cached("SELECT sku, granted, promised, returned FROM rights")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, [row.get(1)?, row.get(2)?, row.get(3)?])))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
