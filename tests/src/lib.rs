@@ -1,6 +1,7 @@
 //! A chain of stores in one program: virtual devices, network, staff; the demo, the load programs and the tests that cross crates.
 
 pub mod api;
+pub mod bench;
 pub mod catalog;
 pub mod demo;
 pub mod device;

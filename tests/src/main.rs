@@ -22,6 +22,16 @@ enum What {
     Simulate(outpost_lab::simulate::SimulateArgs),
     /// Make a figure for docs/performance.md.
     Load(outpost_lab::load::LoadArgs),
+    /// Measure our replication beside others'.
+    Bench(outpost_lab::bench::BenchArgs),
+    /// Run one side of a peer that our replication is measured beside.
+    #[command(hide = true)]
+    Peer {
+        /// `site` or `hub`.
+        side: String,
+        /// The folder of its database, and the broker's address.
+        arguments: Vec<OsString>,
+    },
     /// Run one of the daemons, as its own program would.
     #[command(hide = true)]
     Daemon {
@@ -53,6 +63,10 @@ fn run() -> Result<ExitCode> {
         What::Daemon { kind, arguments } => daemon(&kind, arguments),
         What::Simulate(args) => outpost_lab::simulate::run(args),
         What::Load(args) => runtime()?.block_on(outpost_lab::load::run(args)),
+        What::Bench(args) => runtime()?.block_on(outpost_lab::bench::run(args)),
+        What::Peer { side, arguments } => {
+            runtime()?.block_on(outpost_lab::bench::run_peer(&side, &arguments))
+        }
         What::Demo(args) => runtime()?.block_on(outpost_lab::demo::run(args)),
     }
 }

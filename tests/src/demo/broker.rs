@@ -8,6 +8,15 @@ use anyhow::{Result, bail};
 
 use super::supervisor::{Service, free_port};
 
+/// How a Mosquitto is set up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tuning {
+    /// As its package ships it.
+    Shipped,
+    /// It keeps any number of messages for a client, and sends any number at once.
+    QueuesWithoutLimit,
+}
+
 /// Where frames go through.
 pub struct Broker {
     address: String,
@@ -17,15 +26,24 @@ pub struct Broker {
 impl Broker {
     /// Chooses a broker by name (`embedded` or `mosquitto`) and a free port for it.
     pub fn prepare(name: &str, at: &Path) -> Result<Self> {
+        Self::prepare_tuned(name, at, Tuning::Shipped)
+    }
+
+    /// The same, with a Mosquitto that is set up otherwise.
+    pub fn prepare_tuned(name: &str, at: &Path, tuning: Tuning) -> Result<Self> {
         let port = free_port()?;
         let address = format!("127.0.0.1:{port}");
         let mosquitto = match name {
             "embedded" => None,
             "mosquitto" => {
                 let config = at.join("mosquitto.conf");
+                let tuned = match tuning {
+                    Tuning::Shipped => "",
+                    Tuning::QueuesWithoutLimit => "max_queued_messages 0\nmax_inflight_messages 0\n",
+                };
                 std::fs::write(
                     &config,
-                    format!("listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n"),
+                    format!("listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n{tuned}"),
                 )?;
                 let arguments = ["-c".into(), config.into_os_string()].map(OsString::from).to_vec();
                 Some(Service::program("mosquitto", find_mosquitto()?, arguments, at))
@@ -57,6 +75,14 @@ impl Broker {
             tokio::time::sleep(Duration::from_millis(30)).await;
         }
         bail!("mosquitto does not listen on {}; its log: {}", self.address, mosquitto.tail())
+    }
+
+    /// Its process, where it is one of its own.
+    pub async fn pid(&self) -> Option<u32> {
+        match &self.mosquitto {
+            Some(mosquitto) => mosquitto.pid().await,
+            None => None,
+        }
     }
 
     /// `kill -9` and a new start.

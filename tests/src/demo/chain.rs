@@ -88,6 +88,8 @@ pub struct ChainOptions {
     pub lab: Option<PathBuf>,
     /// Units of every common product at each site; enough for the story when absent.
     pub plenty: Option<u32>,
+    /// Hellos as seldom as the daemons say them by default; the demo lets them be seen more often.
+    pub usual_pace: bool,
 }
 
 impl Chain {
@@ -110,7 +112,7 @@ impl Chain {
         let hub_api = Api::new(format!("http://127.0.0.1:{hub_port}"))?;
         let carrier = VirtualCarrier::start().await?;
         carrier.set_webhook(format!("{}/v1/carriers/observations", hub_api.base()));
-        let config = settings::hub(at, hub_port, &broker, &carrier.url(), options.hub_database.as_deref())?;
+        let config = settings::hub(at, hub_port, &broker, &carrier.url(), options)?;
         let hub = Service::daemon(&lab, "hub", "hub", &config, at)?
             .with_variable("OUTPOST_HUB__CHANNELS__SHOPIFY__DEMO__WEBHOOK_SECRET", &secret);
         hub.start().await?;
@@ -118,7 +120,7 @@ impl Chain {
         import(&hub_api, &goods).await?;
         let mut sites = Vec::new();
         for id in goods.sites() {
-            sites.push(start_site(&lab, &id, at, &hub_api, &broker).await?);
+            sites.push(start_site(&lab, &id, at, &hub_api, &broker, options).await?);
         }
         import_stock(&hub_api, &goods).await?;
         let chain = Self { hub, hub_api, sites, carrier, broker, goods, _folder: folder };
@@ -286,6 +288,11 @@ impl Chain {
         self.broker.address()
     }
 
+    /// The broker's process, where it is one of its own.
+    pub async fn broker_pid(&self) -> Option<u32> {
+        self.broker.pid().await
+    }
+
     /// Stops the broker hard and starts it again. The embedded one lives in the hub, which goes with it.
     pub async fn restart_broker(&self) -> Result<()> {
         if self.broker.is_embedded() {
@@ -383,7 +390,14 @@ async fn import_csv(hub: &Api, what: &str, csv: String) -> Result<()> {
     Ok(())
 }
 
-async fn start_site(lab: &Path, id: &str, at: &Path, hub: &Api, broker: &Broker) -> Result<Site> {
+async fn start_site(
+    lab: &Path,
+    id: &str,
+    at: &Path,
+    hub: &Api,
+    broker: &Broker,
+    options: &ChainOptions,
+) -> Result<Site> {
     let printer = VirtualPrinter::start()?;
     let line = Line::lay(broker.address().parse()?)?;
     let token =
@@ -397,6 +411,7 @@ async fn start_site(lab: &Path, id: &str, at: &Path, hub: &Api, broker: &Broker)
         &line.address().to_string(),
         &printer.address().to_string(),
         hub.base(),
+        options,
     )?;
     let service = Service::daemon(lab, id, "edge", &config, at)?
         .with_variable("OUTPOST_EDGE__HUB__ENROLL_TOKEN", &token);

@@ -1,7 +1,7 @@
 //! `cargo demo`: the main job, on real daemons. See [`story`] for what it plays and [`checks`] for what it proves.
 
 pub mod account;
-mod broker;
+pub mod broker;
 pub mod chain;
 pub mod checks;
 pub mod goods;
@@ -62,6 +62,7 @@ pub async fn run(args: DemoArgs) -> Result<ExitCode> {
         seed: args.seed,
         lab: None,
         plenty: None,
+        usual_pace: false,
     };
     let chain = Arc::new(Chain::start(&options).await?);
     narrator.say(format!(

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use super::broker::Broker;
+use super::chain::ChainOptions;
 use super::goods::SHOP_DOMAIN;
 
 /// Rules for a demo that may run at any hour: stores never close, trucks go late, routing may split over two sites.
@@ -35,12 +36,19 @@ cutoffs = ["23:59"]
 days = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 "#;
 
+/// The daemons' own pace, or one that lets a demo be followed.
+fn pace(options: &ChainOptions) -> &'static str {
+    if options.usual_pace { "" } else { "[sync]\nhello_interval = \"2s\"" }
+}
+
 /// Writes the hub's settings.
-pub fn hub(at: &Path, port: u16, broker: &Broker, carrier: &str, database: Option<&str>) -> Result<PathBuf> {
+pub fn hub(at: &Path, port: u16, broker: &Broker, carrier: &str, options: &ChainOptions) -> Result<PathBuf> {
     let data = at.join("hub");
     std::fs::create_dir_all(&data)?;
     let rules = at.join("rules.toml");
     std::fs::write(&rules, RULES)?;
+    let sync = pace(options);
+    let database = options.hub_database.as_deref();
     let database = database.map(|url| format!("[database]\nurl = {url:?}\n")).unwrap_or_default();
     let broker = if broker.is_embedded() {
         format!("mode = \"embedded\"\nlisten = \"{}\"", broker.address())
@@ -61,8 +69,7 @@ domain = "{SHOP_DOMAIN}"
 currency = "EUR"
 [carrier]
 url = "{carrier}"
-[sync]
-hello_interval = "2s"
+{sync}
 [rules]
 file = {rules:?}
 "#
@@ -73,7 +80,16 @@ file = {rules:?}
 }
 
 /// Writes a site's settings.
-pub fn edge(at: &Path, id: &str, port: u16, broker: &str, printer: &str, hub: &str) -> Result<PathBuf> {
+pub fn edge(
+    at: &Path,
+    id: &str,
+    port: u16,
+    broker: &str,
+    printer: &str,
+    hub: &str,
+    options: &ChainOptions,
+) -> Result<PathBuf> {
+    let sync = pace(options);
     let data = at.join(id);
     std::fs::create_dir_all(&data)?;
     let rules = at.join("rules.toml");
@@ -91,8 +107,7 @@ listen = "127.0.0.1:{port}"
 address = "{broker}"
 [hub]
 enroll_url = "{hub}"
-[sync]
-hello_interval = "2s"
+{sync}
 [printers.packing]
 address = "{printer}"
 [rules]

@@ -8,7 +8,7 @@ mod burst;
 mod disk;
 mod memory;
 mod orders;
-mod picks;
+pub(crate) mod picks;
 mod scan;
 
 use std::process::ExitCode;
@@ -23,7 +23,7 @@ use crate::demo::chain::{Chain, ChainOptions};
 /// Units of every common product at each site: more than any program needs.
 const PLENTY: u32 = 40_000;
 /// The store that is loaded.
-const STORE: &str = "rotterdam-1";
+pub(crate) const STORE: &str = "rotterdam-1";
 
 /// Which figure to make.
 #[derive(Debug, clap::Subcommand)]

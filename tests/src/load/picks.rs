@@ -62,11 +62,17 @@ pub fn batch(picks: impl IntoIterator<Item = Pick>) -> Value {
 
 /// Gives a batch; how long the daemon says it took, in microseconds.
 pub async fn give(api: &Api, body: &Value) -> Result<u64> {
+    Ok(give_counted(api, body).await?.0)
+}
+
+/// Gives a batch; how long the daemon says it took, in microseconds, and how many events it made.
+pub async fn give_counted(api: &Api, body: &Value) -> Result<(u64, usize)> {
     let answer = api.post("/v1/commands", body).await?;
     let served_us = answer.served_us.context("the daemon says how long it took")?;
     let outcomes = answer.ok("picks")?;
     let outcomes = outcomes["outcomes"].as_array().cloned().unwrap_or_default();
     let refused = outcomes.iter().find(|outcome| outcome["result"] != "applied");
     anyhow::ensure!(refused.is_none(), "a pick was not applied: {refused:?}");
-    Ok(served_us)
+    let events = outcomes.iter().filter_map(|outcome| outcome["events"].as_array());
+    Ok((served_us, events.map(Vec::len).sum()))
 }
