@@ -35,6 +35,34 @@ fn sale(bench: &mut Bench) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_log_is_copied_into_the_database_in_a_pause() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::live(folder.path(), 1_000);
+    let database = bench.path().to_owned();
+    let sales: Vec<Value> = (0..60).map(|_| sale(&mut bench)).collect();
+    let served = Served::start(bench);
+    let api = served.api();
+    for sale in sales {
+        assert_eq!(post(&api, &json!({ "commands": [sale] })).await.0, StatusCode::OK);
+    }
+    let looker = rusqlite::Connection::open(database).unwrap();
+    let pages = || {
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?));
+        looker.query_row("PRAGMA wal_checkpoint(NOOP)", [], read).unwrap()
+    };
+    let mut seen = pages();
+    for _ in 0..500 {
+        if seen.1 > 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        seen = pages();
+    }
+    // Far fewer pages than those after which SQLite copies them by itself.
+    assert!(seen.0 < 1_000 && seen.1 > 0, "{seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_batch_has_1_to_100_commands_and_an_outcome_for_each_in_order() {
     let folder = tempfile::tempdir().unwrap();
     let mut bench = Bench::live(folder.path(), 1_000);

@@ -19,6 +19,13 @@ const NEWS_BEHIND_MAX: usize = 1_024;
 /// How long the writer goes on after the daemon was asked to end and nobody asks it for anything.
 const LINGER: Duration = Duration::from_millis(250);
 
+/// Jobs after which the log is worth copying into the database: about half of what SQLite would wait for before it
+/// does so within a commit, where somebody waits for it.
+const CHECKPOINT_JOBS: usize = 50;
+
+/// How long nobody has asked for anything when the log is copied.
+const CHECKPOINT_PAUSE: Duration = Duration::from_millis(5);
+
 /// Limits of the queue.
 #[derive(Debug, Clone, Copy)]
 pub struct WriterOptions {
@@ -74,6 +81,8 @@ pub struct Work {
     grown: Arc<Notify>,
     incarnation: watch::Sender<Incarnation>,
     on_fate_unknown: fn(&FateUnknown),
+    /// Jobs since the log was copied in a pause.
+    since_checkpoint: usize,
 }
 
 impl Writer {
@@ -100,6 +109,7 @@ impl Writer {
             grown: grown.clone(),
             incarnation: minted,
             on_fate_unknown,
+            since_checkpoint: 0,
         };
         (Self { queue: sender, news, grown, incarnation }, work)
     }
@@ -189,6 +199,15 @@ impl Work {
 
     /// The next request; nothing when the daemon ends and nobody has asked for anything for a while.
     async fn next(&mut self, token: &CancellationToken) -> Option<Request> {
+        if self.since_checkpoint >= CHECKPOINT_JOBS {
+            match tokio::time::timeout(CHECKPOINT_PAUSE, self.queue.recv()).await {
+                Ok(request) => return request,
+                Err(_) => {
+                    self.since_checkpoint = 0;
+                    self.core.checkpoint();
+                }
+            }
+        }
         tokio::select! {
             biased;
             request = self.queue.recv() => return request,
@@ -223,6 +242,7 @@ impl Work {
             changed
         });
         if committed.wrote {
+            self.since_checkpoint += jobs.len();
             self.grown.notify_one();
         }
         for news in committed.news {
