@@ -12,7 +12,7 @@ use crate::kinds::{
 };
 use crate::place::{Place, section};
 use crate::settings::Settings;
-use crate::shared::{HttpSettings, LogSettings, RulesFile, SyncSettings, host_port, time_zone};
+use crate::shared::{DiskSettings, HttpSettings, LogSettings, RulesFile, SyncSettings, host_port, time_zone};
 use crate::values::{HostPort, Secret};
 
 section! {
@@ -22,6 +22,8 @@ section! {
         site: SiteSettings = SiteSettings::read,
         /// Where the site keeps its data.
         data: EdgeData = EdgeData::read,
+        /// The disk it writes to.
+        disk: DiskSettings = DiskSettings::read,
         /// The API and the handhelds' pages.
         http: HttpSettings = HttpSettings::read,
         /// The line to the hub.

@@ -15,7 +15,7 @@ use crate::kinds::{
 };
 use crate::place::{Place, section};
 use crate::settings::Settings;
-use crate::shared::{HttpSettings, LogSettings, RulesFile, SyncSettings, currency, host_port, listen};
+use crate::shared::{DiskSettings, HttpSettings, LogSettings, RulesFile, SyncSettings, currency, host_port, listen};
 use crate::values::{DatabaseUrl, HostPort, Secret};
 
 section! {
@@ -25,6 +25,8 @@ section! {
         data: HubData = HubData::read,
         /// The database.
         database: DatabaseSettings = DatabaseSettings::read,
+        /// The disk it writes to, with SQLite.
+        disk: DiskSettings = DiskSettings::read,
         /// The API and the console.
         http: HttpSettings = HttpSettings::read,
         /// Who may use the API and the console.

@@ -55,6 +55,14 @@ section! {
 }
 
 section! {
+    /// The disk that a daemon writes to.
+    pub struct DiskSettings {
+        /// Free bytes below which no new work is taken; the rest is kept for what must still be written.
+        free_bytes_min: u64 = number(0..=1_125_899_906_842_624),
+    }
+}
+
+section! {
     /// Business rules.
     pub struct RulesFile {
         /// A file laid over the shipped rules; read again when it changes.

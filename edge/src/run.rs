@@ -84,6 +84,8 @@ async fn serve(settings: EdgeSettings) -> anyhow::Result<()> {
     std::fs::create_dir_all(&settings.data.directory)
         .with_context(|| format!("cannot make {}", settings.data.directory.display()))?;
     let identity = replicate::load_or_make(&settings.data.directory)?;
+    outpost_daemon::storage::write_log_again(&site.database)
+        .with_context(|| format!("cannot write the log of {}", site.database.display()))?;
     let conn = store::open(&site.database, Moment::read(&clock).wall)
         .with_context(|| format!("cannot open {}", site.database.display()))?;
     take_up_hub_rules(&conn, &site)?;
@@ -116,6 +118,7 @@ async fn serve(settings: EdgeSettings) -> anyhow::Result<()> {
         shutdown: token.clone(),
     };
     supervisor.spawn("replication", replicate::run(state.clone(), identity, token.clone()));
+    watch_storage(&supervisor, &state, &readiness);
     supervisor.spawn("housekeeping", housekeep(state.writer.clone(), token.clone()));
     watch_rules(&supervisor, &state);
     supervisor.spawn("metrics", metrics.clone().upkeep(token.clone()));
@@ -172,6 +175,27 @@ async fn housekeep(writer: Writer, token: CancellationToken) -> Result<(), Write
             answer => answer.map(|_| HOUSEKEEPING_EVERY)?,
         };
     }
+}
+
+/// Knows how much room there is on the disk, and tries a disk in trouble until it takes a write.
+fn watch_storage(supervisor: &Supervisor, state: &AppState, readiness: &Readiness) {
+    let writer = state.writer.clone();
+    let storage = writer.storage().clone();
+    storage.set_floor(state.settings.disk.free_bytes_min);
+    let probe = move || {
+        let writer = writer.clone();
+        // The writer tells the storage what came of it; one that has ended is the supervisor's affair.
+        async move { drop(writer.submit_patiently(Job::Probe).await) }
+    };
+    let folder = Some(state.settings.data.directory.clone());
+    let watch = outpost_daemon::storage::watch(
+        storage,
+        folder,
+        readiness.check("storage"),
+        supervisor.token(),
+        probe,
+    );
+    supervisor.spawn("storage", watch);
 }
 
 fn watch_rules(supervisor: &Supervisor, state: &AppState) {

@@ -1,5 +1,6 @@
 //! What can go wrong inside the hub. A person's mistake is no error: it is a `Rejection`, carried in the answer.
 
+use outpost_daemon::DiskTrouble;
 use outpost_model::rejection::Rejection;
 
 /// What a use case says: done, or refused with nothing changed.
@@ -38,6 +39,9 @@ pub enum HubError {
     /// COMMIT failed in a way that leaves open whether it happened. Nobody is told that it did.
     #[error("the fate of a commit is unknown: {0}")]
     FateUnknown(String),
+    /// The disk takes nothing: nothing was changed, and the same may be asked again.
+    #[error("{}", .0.sentence())]
+    Storage(DiskTrouble),
     /// The daemon is stopping.
     #[error("the hub is stopping")]
     Stopping,
@@ -56,6 +60,28 @@ impl HubError {
     /// A row that cannot be read.
     pub fn corrupt(table: &'static str, what: impl ToString, reason: impl ToString) -> Self {
         Self::Corrupt { table, what: what.to_string(), reason: reason.to_string() }
+    }
+
+    /// Whether it was the database's disk, and how.
+    pub fn disk_trouble(&self) -> Option<DiskTrouble> {
+        let error = match self {
+            Self::Storage(trouble) => return Some(*trouble),
+            Self::Database(sqlx::Error::Database(error)) => error,
+            _ => return None,
+        };
+        let code = error.code()?;
+        match code.as_ref() {
+            // PostgreSQL: disk_full and io_error.
+            "53100" => Some(DiskTrouble::Full),
+            "58030" => Some(DiskTrouble::Failed),
+            // SQLite's numbers; the low byte is the kind: FULL, READONLY, IOERR, CORRUPT, CANTOPEN, NOTADB.
+            code if code.len() < 5 => match code.parse::<u32>().ok()? & 0xff {
+                13 => Some(DiskTrouble::Full),
+                8 | 10 | 11 | 14 | 26 => Some(DiskTrouble::Failed),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     /// Whether another attempt may succeed: a deadlock or serialization failure, a busy or lost database.

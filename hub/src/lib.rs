@@ -23,5 +23,5 @@ pub mod write;
 mod main_with;
 
 pub use error::{HubError, Verdict};
-pub use main_with::main_with;
+pub use main_with::{EXIT_FATE_UNKNOWN, main_with};
 pub use state::Hub;

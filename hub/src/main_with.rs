@@ -7,9 +7,13 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use outpost_config::{HubSettings, check_config, load, load_rules};
-use outpost_daemon::{Clock, LogFormat, Supervisor, asked_to_end, start_logs};
+use outpost_daemon::{Clock, Failure, LogFormat, Supervisor, asked_to_end, start_logs};
 
+use crate::error::HubError;
 use crate::{restore, start};
+
+/// The exit code after a COMMIT whose fate is unknown: the service manager restarts the daemon, which finds out.
+pub const EXIT_FATE_UNKNOWN: u8 = 75;
 
 /// The hub of a chain of stores: captures orders, promises stock, routes and reconciles.
 #[derive(Debug, Parser)]
@@ -87,7 +91,14 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exi
         };
         let ended = supervisor.run(asked, deadline).await;
         running.hub.store.close().await;
-        ended.map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::from)
+        match ended {
+            Ok(()) => Ok(ExitCode::SUCCESS),
+            Err(Failure::Failed { source, .. }) if is_fate_unknown(source.as_ref()) => {
+                tracing::error!(error = %source, "ended at once; a restart finds out what was committed");
+                Ok(ExitCode::from(EXIT_FATE_UNKNOWN))
+            }
+            Err(failure) => Err(failure.into()),
+        }
     })
 }
 
@@ -107,4 +118,8 @@ fn restore_copy(settings: &HubSettings, from: Option<&Path>) -> anyhow::Result<E
     }
     println!("the next start begins a new epoch; docs/hub.md says what it waits for");
     Ok(ExitCode::SUCCESS)
+}
+
+fn is_fate_unknown(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    matches!(error.downcast_ref::<HubError>(), Some(HubError::FateUnknown(_)))
 }

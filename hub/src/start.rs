@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use outpost_config::{Broker as BrokerPlace, HubSettings, RulesHandle};
@@ -18,7 +18,7 @@ use crate::app::epoch::{self, Opening};
 use crate::broker::{Broker, BrokerError};
 use crate::error::HubError;
 use crate::ids::{Entropy, Ids};
-use crate::store::{Dialect, Store, authority};
+use crate::store::{Dialect, Store, authority, probe};
 use crate::wake::Wakers;
 use crate::witness::{self, Witness};
 use crate::write::Writer;
@@ -100,6 +100,9 @@ pub async fn open_with(
     let key = directory.join("hub.key");
     let identity = identity(&key, &mut ids).map_err(|source| file(&key, source))?;
     let witness = Witness::open(directory).map_err(|source| file(&directory.join(witness::FILE), source))?;
+    if let Some(database) = sqlite_file(settings.database_url().expose()) {
+        outpost_daemon::storage::write_log_again(&database).map_err(|source| file(&database, source))?;
+    }
     let store = Store::open(settings.database_url().expose(), settings.database.connections_max).await?;
     let store = store.with_witness(witness);
     let life = begin(&store, &mut ids, &settings, clock.wall().into()).await?;
@@ -149,11 +152,43 @@ pub async fn start(
     let (line, broker) = connect(&hub, supervisor).await?;
     supervisor.spawn("replication", replicate::driver::run(hub.clone(), line, token.clone()));
     work::start(&hub, supervisor, &readiness)?;
+    watch_storage(&hub, supervisor, &readiness);
     supervisor.spawn("metrics", metrics.clone().upkeep(token.clone()));
     let http = bound.address();
     let router = http::router(hub.clone()).merge(outpost_daemon::health::routes(readiness, metrics));
     supervisor.spawn("http", bound.serve(router, token));
     Ok(Running { hub, http, broker })
+}
+
+/// Knows how much room there is on the disk of a SQLite file, and tries a disk in trouble until it takes a write. A
+/// PostgreSQL server looks after its own disk; what it reports is tried again all the same.
+fn watch_storage(hub: &Hub, supervisor: &Supervisor, readiness: &Readiness) {
+    let storage = hub.store.storage().clone();
+    let on_file = hub.store.dialect() == Dialect::Sqlite;
+    let folder = on_file.then(|| hub.settings.data.directory.clone());
+    storage.set_floor(hub.settings.disk.free_bytes_min);
+    let (prober, told) = (hub.writer.clone(), storage.clone());
+    let probe = move || {
+        let (writer, storage) = (prober.clone(), told.clone());
+        async move {
+            let outcome = writer.run("storage", |unit| Box::pin(async move { probe(unit.db()).await })).await;
+            match outcome {
+                Ok(()) => storage.works(),
+                // What it met, the lane has told.
+                Err(error) => tracing::warn!(%error, "the disk was tried"),
+            }
+        }
+    };
+    let check = readiness.check("storage");
+    let watch = outpost_daemon::storage::watch(storage, folder, check, supervisor.token(), probe);
+    supervisor.spawn("storage", watch);
+}
+
+/// The file of a SQLite database; nothing for others, and for files that are not reached by the system's own calls.
+fn sqlite_file(url: &str) -> Option<PathBuf> {
+    let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"))?;
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    (!query.contains("vfs=") && !path.is_empty() && !path.starts_with(':')).then(|| PathBuf::from(path))
 }
 
 async fn connect(hub: &Hub, supervisor: &Supervisor) -> Result<(Line, Option<SocketAddr>), StartError> {

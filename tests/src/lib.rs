@@ -3,6 +3,7 @@
 pub mod api;
 pub mod bench;
 pub mod catalog;
+pub mod crash;
 pub mod demo;
 pub mod device;
 pub mod load;

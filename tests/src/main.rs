@@ -32,6 +32,8 @@ enum What {
         /// The folder of its database, and the broker's address.
         arguments: Vec<OsString>,
     },
+    /// Cut the power of the databases at any moment and look at what is left.
+    Crash(outpost_lab::crash::CrashArgs),
     /// Run one of the daemons, as its own program would.
     #[command(hide = true)]
     Daemon {
@@ -42,6 +44,9 @@ enum What {
         arguments: Vec<OsString>,
     },
 }
+
+/// A variable that names a file: what stands in it lets the disk of a daemon fail. For tests.
+const FAILING_DISK: &str = "OUTPOST_LAB_DISK";
 
 fn main() -> ExitCode {
     match run() {
@@ -62,6 +67,7 @@ fn run() -> Result<ExitCode> {
     match Lab::parse_from(arguments).what {
         What::Daemon { kind, arguments } => daemon(&kind, arguments),
         What::Simulate(args) => outpost_lab::simulate::run(args),
+        What::Crash(args) => outpost_lab::crash::run(&args),
         What::Load(args) => runtime()?.block_on(outpost_lab::load::run(args)),
         What::Bench(args) => runtime()?.block_on(outpost_lab::bench::run(args)),
         What::Peer { side, arguments } => {
@@ -76,6 +82,9 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
 }
 
 fn daemon(kind: &str, arguments: Vec<OsString>) -> Result<ExitCode> {
+    if let Some(control) = std::env::var_os(FAILING_DISK) {
+        outpost_disk::Folder::install(control.as_ref());
+    }
     let arguments = std::iter::once(OsString::from(format!("outpost-{kind}"))).chain(arguments);
     match kind {
         "edge" => outpost_edge::main_with(arguments),

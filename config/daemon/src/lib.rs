@@ -5,6 +5,7 @@
 //! - [`Problem`] is how an error answers; [`extract`] holds extractors that refuse with it.
 //! - [`Supervisor`] runs named tasks and ends the daemon when one of them ends; [`asked_to_end`] waits for signals.
 //! - [`Readiness`] and [`health::routes`] tell others how the daemon is.
+//! - [`storage`] knows whether the disk takes writes, and refuses new work while it does not.
 //! - [`watch_file`] notices a changed file or SIGHUP.
 //! - [`Clock`] is the one reader of clocks, [`mint_id`] the one way to make ids.
 //! - [`short_code`] computes codes both sides know without sending them.
@@ -20,6 +21,7 @@ mod metrics;
 mod problem;
 mod server;
 pub mod short_code;
+pub mod storage;
 mod supervisor;
 mod watch;
 
@@ -29,6 +31,7 @@ pub use ids::mint_id;
 pub use logs::{LogError, LogFormat, start_logs};
 pub use metrics::{Metrics, MetricsError};
 pub use problem::{Problem, causes, no_such_method, no_such_page};
+pub use storage::{DiskTrouble, Storage};
 pub use server::{BindError, BoundServer, ServerOptions, bind, guarded};
 pub use supervisor::{Failure, Supervisor, asked_to_end};
 pub use watch::watch_file;

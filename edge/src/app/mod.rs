@@ -24,7 +24,7 @@ pub use answer::answer_by_rule;
 pub use sentence::sentence;
 
 use crate::replicate::apply;
-use crate::store::{authority, identity};
+use crate::store::{authority, identity, setting};
 use crate::write::{Answer, Job, News, Stop, Unit};
 
 /// Does one job.
@@ -69,6 +69,10 @@ pub fn perform(unit: &mut Unit<'_>, job: &Job) -> Result<Answer, Stop> {
         }
         Job::Housekeep => {
             housekeep::housekeep(unit).map(|more| if more { Answer::MoreToDo } else { Answer::Done })
+        }
+        Job::Probe => {
+            setting::probe(unit.tx())?;
+            Ok(Answer::Done)
         }
         Job::Print(change) => print::perform(unit, change),
     }

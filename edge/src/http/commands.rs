@@ -1,7 +1,7 @@
 //! `POST /v1/commands`: a batch of commands with ids, an outcome for each, in order.
 
 use axum::extract::State;
-use outpost_daemon::Problem;
+use outpost_daemon::{DiskTrouble, Problem};
 use outpost_daemon::extract::Json;
 use outpost_model::command::{Command, Outcome};
 use outpost_model::id::{CommandId, EventId};
@@ -58,8 +58,20 @@ pub async fn commands(
     let ids: Vec<CommandId> = batch.commands.iter().map(|command| command.id).collect();
     let jobs = batch.commands.into_iter().map(|command| Job::Command(Box::new(command))).collect();
     let answers = state.writer.submit_all(jobs).await?;
+    if let Some(trouble) = all_failed_by_disk(&answers) {
+        return Err(outpost_daemon::storage::problem(trouble).into());
+    }
     let outcomes = ids.into_iter().zip(answers).map(|(id, answer)| CommandOutcome::new(id, answer)).collect();
     Ok(Json(OutcomeBatch { outcomes }))
+}
+
+/// The disk took nothing of a batch: that is said of all of it, as it is of the batches that come next.
+fn all_failed_by_disk(answers: &[Answer]) -> Option<DiskTrouble> {
+    let troubles = answers.iter().map(|answer| match answer {
+        Answer::Failed(failed) => failed.disk(),
+        _ => None,
+    });
+    troubles.reduce(|one, other| one.and(other)).flatten()
 }
 
 impl CommandOutcome {

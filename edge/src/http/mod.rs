@@ -10,6 +10,7 @@ mod print_jobs_tests;
 mod screens;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use outpost_daemon::{Metrics, Readiness, health};
 
@@ -42,5 +43,6 @@ pub fn api(state: AppState) -> Router {
         .route("/v1/devices", get(print_jobs::devices))
         .route("/v1/print-jobs", post(print_jobs::create))
         .route("/v1/print-jobs/{id}/{decision}", post(print_jobs::decide))
+        .layer(from_fn_with_state(state.writer.storage().clone(), outpost_daemon::storage::refuse_writes))
         .with_state(state)
 }

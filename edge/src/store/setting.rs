@@ -25,3 +25,9 @@ pub fn save<T: Serialize>(conn: &Connection, name: &str, value: &T) -> StoreResu
     .execute(params![name, json])?;
     Ok(())
 }
+
+/// Writes what is there already: a commit that changes nothing and still has to reach the disk.
+pub fn probe(conn: &Connection) -> StoreResult<()> {
+    conn.execute("UPDATE migration SET applied_at = applied_at WHERE version = 1", [])?;
+    Ok(())
+}

@@ -19,7 +19,7 @@ use super::hub::ScriptedHub;
 use crate::ids::Ids;
 use crate::moment::Moment;
 use crate::site::{DefaultPrinter, Site};
-use crate::store;
+use crate::store::{self, StoreResult};
 use crate::store::identity::Enrollment;
 use crate::store::product::{Product, ProductBarcode};
 use crate::write::{Answer, Committed, Core, FateUnknown, Heard, HubTime, Job, Limits};
@@ -213,12 +213,18 @@ impl Bench {
 
     /// Ends the process and starts another one on the same database.
     pub fn restart(self) -> Self {
-        let Self { core, mut ids, now, hub, path } = self;
-        let site = core.site().clone();
+        let path = self.path.clone();
+        self.moved(&path, Limits::default()).expect("the database")
+    }
+
+    /// Ends the process and starts another one on another database: what was left of this one, or a copy.
+    pub fn moved(self, database: &Path, limits: Limits) -> StoreResult<Self> {
+        let Self { core, mut ids, now, hub, .. } = self;
+        let site = Site { database: database.to_owned(), ..core.site().clone() };
         drop(core);
-        let conn = store::open(&path, now.wall).expect("the database");
-        let core = Core::open(conn, site, Limits::default(), &mut ids).expect("the site");
-        Self { core, ids, now, hub, path }
+        let conn = store::open(database, now.wall)?;
+        let core = Core::open(conn, site, limits, &mut ids)?;
+        Ok(Self { core, ids, now, hub, path: database.to_owned() })
     }
 
     /// The database file.

@@ -1,9 +1,12 @@
 //! The mechanism of the writer, without its thread: a group of jobs in, one commit, answers out.
 //!
 //! A failure before COMMIT rolls the group back: the documents are ahead of the journal then, so all are closed, a new
-//! incarnation is minted and stored, and each job runs alone. An error *from* COMMIT, other than a busy database or a
-//! full disk, leaves the fate of the group unknown: nobody may be answered, and the process must end.
+//! incarnation is minted and stored, and each job runs alone; where the disk is the cause, all have failed. An error
+//! *from* COMMIT, other than a busy database or a full disk, leaves the fate of the group unknown: nobody may be
+//! answered, and the process must end. (SQLite says that the disk is full before the last frame of a commit is whole in
+//! its log: such a commit is never found by whoever opens the log. The tests of `outpost-disk` hold it to that.)
 
+use outpost_daemon::DiskTrouble;
 use outpost_model::command::Outcome;
 use outpost_model::defects::{Planted, is_planted};
 use outpost_model::rejection::Rejection;
@@ -44,7 +47,7 @@ pub struct Core {
 }
 
 /// A group that is durable, with its answers; [`Core::confirm`] makes them ready to be given.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Committed {
     /// One for each job, in their order.
     pub answers: Vec<Answer>,
@@ -52,6 +55,8 @@ pub struct Committed {
     pub news: Vec<News>,
     /// Whether the journal may have grown.
     pub wrote: bool,
+    /// What the disk did, if it was the cause of a failure.
+    pub trouble: Option<DiskTrouble>,
     permits: Vec<(usize, Permit)>,
 }
 
@@ -77,7 +82,12 @@ impl Core {
         let before = outpost_journal::current(&conn)?.filter(|_| is_planted(Planted::ReuseTheActor));
         let incarnation = before.map_or_else(|| ids.incarnation(), |mark| mark.incarnation);
         if before.is_none() {
-            mint(&mut conn, incarnation)?;
+            // Whether it failed before or in COMMIT is all the same here: the process ends, and the next one mints another.
+            mint(&mut conn, incarnation).map_err(|error| match error {
+                GroupError::RolledBack(Stop::Store(error)) => error,
+                GroupError::RolledBack(stop) => StoreError::corrupt("sync_incarnation", incarnation, stop),
+                GroupError::FateUnknown(fate) => StoreError::Sql(fate.0),
+            })?;
         }
         let documents = OpenDocuments::new(incarnation, limits.open_documents_max);
         Ok(Self { conn, site, documents, must_mint: false })
@@ -112,6 +122,9 @@ impl Core {
         match self.group(now, ids, jobs) {
             Ok(committed) => return Ok(committed),
             Err(GroupError::FateUnknown(fate)) => return Err(fate),
+            Err(GroupError::RolledBack(stop)) if disk_trouble(&stop).is_some() => {
+                return Ok(Committed::failed(&stop, jobs.len()));
+            }
             Err(GroupError::RolledBack(stop)) => {
                 if jobs.len() == 1 {
                     return self.after_failure(now, ids, &jobs[0], &stop);
@@ -119,7 +132,7 @@ impl Core {
                 tracing::warn!(jobs = jobs.len(), error = %stop, "a group was rolled back; its jobs run alone");
             }
         }
-        let mut all = Committed { answers: Vec::new(), news: Vec::new(), wrote: false, permits: Vec::new() };
+        let mut all = Committed::default();
         for job in jobs {
             let committed = match self.group(now, ids, std::slice::from_ref(job)) {
                 Ok(committed) => committed,
@@ -140,11 +153,11 @@ impl Core {
         job: &Job,
         stop: &Stop,
     ) -> Result<Committed, FateUnknown> {
-        let Job::Merge(batch) = job else { return Ok(Committed::failed(stop)) };
+        let Job::Merge(batch) = job else { return Ok(Committed::failed(stop, 1)) };
         if is_fault_of_storage(stop) {
-            return Ok(Committed::failed(stop));
+            return Ok(Committed::failed(stop, 1));
         }
-        let mut all = Committed { answers: Vec::new(), news: Vec::new(), wrote: false, permits: Vec::new() };
+        let mut all = Committed::default();
         let mut refusals = Vec::new();
         for item in &batch.items {
             let one = Batch { items: vec![item.clone()], ..batch.clone() };
@@ -152,14 +165,14 @@ impl Core {
                 Ok(committed) => committed,
                 Err(GroupError::FateUnknown(fate)) => return Err(fate),
                 Err(GroupError::RolledBack(stop)) if is_fault_of_storage(&stop) => {
-                    return Ok(Committed::failed(&stop));
+                    return Ok(Committed::failed(&stop, 1));
                 }
                 Err(GroupError::RolledBack(stop)) => {
                     tracing::error!(error = %stop, "an item of the hub broke its transaction and is set aside");
                     match self.group(now, ids, &[Job::SetAside(one, "broke_transaction".to_owned())]) {
                         Ok(committed) => committed,
                         Err(GroupError::FateUnknown(fate)) => return Err(fate),
-                        Err(GroupError::RolledBack(stop)) => return Ok(Committed::failed(&stop)),
+                        Err(GroupError::RolledBack(stop)) => return Ok(Committed::failed(&stop, 1)),
                     }
                 }
             };
@@ -177,6 +190,10 @@ impl Core {
     fn group(&mut self, now: &Moment, ids: &mut Ids, jobs: &[Job]) -> Result<Committed, GroupError> {
         self.mint_if_needed(ids)?;
         let result = self.attempt(now, ids, jobs);
+        if !self.conn.is_autocommit() {
+            // A rollback that failed: what the next group would commit nobody could say.
+            self.conn.execute_batch("ROLLBACK").map_err(|error| GroupError::FateUnknown(FateUnknown(error)))?;
+        }
         if matches!(result, Err(GroupError::RolledBack(_))) && self.documents.are_ahead() {
             if is_planted(Planted::KeepTheActorAfterRollback) {
                 self.documents.committed();
@@ -193,7 +210,7 @@ impl Core {
             return Ok(());
         }
         let incarnation = ids.incarnation();
-        mint(&mut self.conn, incarnation).map_err(Stop::from)?;
+        mint(&mut self.conn, incarnation)?;
         self.documents.restart(incarnation);
         self.must_mint = false;
         Ok(())
@@ -222,7 +239,7 @@ impl Core {
         let wrote = self.documents.are_ahead();
         commit(tx)?;
         self.documents.committed();
-        Ok(Committed { answers, news: traces.news.into_iter().collect(), wrote, permits })
+        Ok(Committed { answers, news: traces.news.into_iter().collect(), wrote, trouble: None, permits })
     }
 
     /// Looks once more at every permission the group gave, at the moment its answers go out: authority may have ended
@@ -273,10 +290,10 @@ impl Core {
 }
 
 impl Committed {
-    fn failed(stop: &Stop) -> Self {
-        tracing::error!(error = %outpost_daemon::causes(stop), "a job failed");
-        let answers = vec![Answer::Failed(failed(stop))];
-        Self { answers, news: Vec::new(), wrote: false, permits: Vec::new() }
+    fn failed(stop: &Stop, jobs: usize) -> Self {
+        tracing::error!(error = %outpost_daemon::causes(stop), jobs, "a group failed");
+        let answers = vec![Answer::Failed(failed(stop)); jobs];
+        Self { answers, trouble: disk_trouble(stop), ..Self::default() }
     }
 
     fn take(&mut self, one: Self) {
@@ -284,15 +301,15 @@ impl Committed {
         self.answers.extend(one.answers);
         self.news.extend(one.news);
         self.wrote |= one.wrote;
+        self.trouble = one.trouble.or(self.trouble);
         self.permits.extend(one.permits.into_iter().map(|(_, permit)| (index, permit)));
     }
 }
 
-fn mint(conn: &mut Connection, incarnation: Incarnation) -> Result<(), StoreError> {
-    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    outpost_journal::mint(&tx, incarnation)?;
-    tx.commit()?;
-    Ok(())
+fn mint(conn: &mut Connection, incarnation: Incarnation) -> Result<(), GroupError> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(Stop::from)?;
+    outpost_journal::mint(&tx, incarnation).map_err(Stop::from)?;
+    commit(tx)
 }
 
 fn commit(tx: Transaction<'_>) -> Result<(), GroupError> {
@@ -306,11 +323,10 @@ fn commit(tx: Transaction<'_>) -> Result<(), GroupError> {
 }
 
 fn failed(stop: &Stop) -> Failed {
+    if let Some(trouble) = disk_trouble(stop) {
+        return Failed::of_disk(trouble);
+    }
     match sqlite_code(stop) {
-        Some(ErrorCode::DiskFull) => Failed {
-            code: "storage_full",
-            sentence: "The site's computer is full. Nothing was saved; call support.",
-        },
         Some(_) => Failed {
             code: "storage_failed",
             sentence: "The site's computer could not save this. Nothing has changed; try again.",
@@ -319,6 +335,19 @@ fn failed(stop: &Stop) -> Failed {
             code: "damaged_record",
             sentence: "What is stored for this cannot be read. Nothing has changed; call support.",
         },
+    }
+}
+
+/// Whether it was the disk, and how.
+fn disk_trouble(stop: &Stop) -> Option<DiskTrouble> {
+    match sqlite_code(stop)? {
+        ErrorCode::DiskFull => Some(DiskTrouble::Full),
+        ErrorCode::SystemIoFailure
+        | ErrorCode::CannotOpen
+        | ErrorCode::ReadOnly
+        | ErrorCode::DatabaseCorrupt
+        | ErrorCode::NotADatabase => Some(DiskTrouble::Failed),
+        _ => None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the writer is asked and what it answers.
 
+use outpost_daemon::DiskTrouble;
 use outpost_model::authority::Authority;
 use outpost_model::command::{Command, Outcome};
 use outpost_model::id::{CaseId, EventId, Sku};
@@ -52,6 +53,8 @@ pub enum Job {
     },
     /// Prune what is past its retention and what everybody has.
     Housekeep,
+    /// Write something that changes nothing, to see whether the disk takes it.
+    Probe,
 }
 
 /// What the hub said about itself and about this site's authority.
@@ -104,6 +107,18 @@ pub struct Failed {
     pub code: &'static str,
     /// What to tell the person.
     pub sentence: &'static str,
+}
+
+impl Failed {
+    /// The disk was the cause.
+    pub fn of_disk(trouble: DiskTrouble) -> Self {
+        Self { code: trouble.code(), sentence: trouble.sentence() }
+    }
+
+    /// The disk that was the cause, if it was.
+    pub fn disk(&self) -> Option<DiskTrouble> {
+        [DiskTrouble::Full, DiskTrouble::Failed].into_iter().find(|trouble| trouble.sentence() == self.sentence)
+    }
 }
 
 /// What screens may want to look at again: ids only.

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use outpost_daemon::Clock;
+use outpost_daemon::{Clock, Storage};
 use outpost_sync::Incarnation;
 use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::core::{Committed, Core, FateUnknown};
-use super::job::{Answer, Job, News};
+use super::job::{Answer, Failed, Job, News};
 use crate::ids::Ids;
 use crate::moment::Moment;
 
@@ -68,6 +68,7 @@ pub struct Writer {
     news: broadcast::Sender<News>,
     grown: Arc<Notify>,
     incarnation: watch::Receiver<Incarnation>,
+    storage: Storage,
 }
 
 /// What the thread runs: see [`Writer::new`].
@@ -80,6 +81,7 @@ pub struct Work {
     news: broadcast::Sender<News>,
     grown: Arc<Notify>,
     incarnation: watch::Sender<Incarnation>,
+    storage: Storage,
     on_fate_unknown: fn(&FateUnknown),
     /// Jobs since the log was copied in a pause.
     since_checkpoint: usize,
@@ -99,6 +101,7 @@ impl Writer {
         let (news, _) = broadcast::channel(NEWS_BEHIND_MAX);
         let (minted, incarnation) = watch::channel(core.incarnation());
         let grown = Arc::new(Notify::new());
+        let storage = Storage::new();
         let work = Work {
             core,
             ids,
@@ -108,10 +111,11 @@ impl Writer {
             news: news.clone(),
             grown: grown.clone(),
             incarnation: minted,
+            storage: storage.clone(),
             on_fate_unknown,
             since_checkpoint: 0,
         };
-        (Self { queue: sender, news, grown, incarnation }, work)
+        (Self { queue: sender, news, grown, incarnation, storage }, work)
     }
 
     /// Gives jobs to the writer, all or none, and waits for their answers.
@@ -171,6 +175,11 @@ impl Writer {
         self.incarnation.clone()
     }
 
+    /// Whether the disk takes what is written.
+    pub fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
     /// Jobs that wait now.
     pub fn waiting(&self) -> usize {
         self.queue.max_capacity() - self.queue.capacity()
@@ -223,7 +232,21 @@ impl Work {
         }
     }
 
+    /// What the hub sends waits there when there is hardly room left: the rest is for what must be written.
+    fn refuse_batches(&self, requests: &mut Vec<Request>) {
+        let Some(trouble) = self.storage.refuses_batches() else { return };
+        for request in requests.extract_if(.., |request| matches!(request.job, Job::Merge(_))) {
+            // Who asked may have gone.
+            let _ = request.reply.send(Answer::Failed(Failed::of_disk(trouble)));
+        }
+    }
+
     fn group(&mut self, requests: &mut Vec<Request>) -> Result<(), FateUnknown> {
+        self.refuse_batches(requests);
+        if requests.is_empty() {
+            return Ok(());
+        }
+        let probed = requests.iter().any(|request| matches!(request.job, Job::Probe));
         let (jobs, replies): (Vec<Job>, Vec<_>) =
             requests.drain(..).map(|request| (request.job, request.reply)).unzip();
         let started = self.clock.since_boot();
@@ -232,6 +255,11 @@ impl Work {
         metrics::histogram!("outpost_edge_commit_seconds").record(took.as_secs_f64());
         metrics::counter!("outpost_edge_commits_total").increment(1);
         metrics::counter!("outpost_edge_jobs_total").increment(jobs.len() as u64);
+        match committed.trouble {
+            Some(trouble) => self.storage.met(trouble),
+            None if probed || committed.wrote => self.storage.works(),
+            None => {}
+        }
         for (reply, answer) in replies.into_iter().zip(committed.answers) {
             // Who asked may have gone: the answer is durable all the same.
             let _ = reply.send(answer);

@@ -51,5 +51,11 @@ pub fn router(hub: Hub) -> Router {
         .route("/v1/sites/{site}/enroll", post(enrollment::enroll))
         .route("/v1/carriers/observations", post(carriers::observe));
     let console = console::routes(hub.clone(), jiff::tz::TimeZone::system());
-    operators.merge(others).merge(openapi::routes()).with_state(hub).merge(console)
+    let storage = hub.store.storage().clone();
+    operators
+        .merge(others)
+        .merge(openapi::routes())
+        .with_state(hub)
+        .merge(console)
+        .layer(from_fn_with_state(storage, outpost_daemon::storage::refuse_writes))
 }

@@ -34,6 +34,7 @@ pub fn failed(error: HubError) -> Problem {
         HubError::FateUnknown(_) => {
             Problem::busy("fate_unknown", "It is not known whether this was done. Ask again.", 2)
         }
+        HubError::Storage(trouble) => outpost_daemon::storage::problem(trouble),
         error if error.is_transient() => {
             Problem::busy("database_busy", "The database is busy. Nothing was changed; ask again.", 1)
         }

@@ -36,6 +36,10 @@ pub async fn store(hub: Hub, batch: Batch) -> Result<Stored, HubError> {
     let (site, count) = (batch.site.clone(), batch.items.len());
     let mut refusals: Vec<Refusal> = Vec::new();
     let mut parts = VecDeque::from([batch]);
+    if let Some(trouble) = hub.store.storage().refuses_batches() {
+        tracing::warn!(%site, code = trouble.code(), "a batch is not stored now; it is sent again");
+        return Ok(Stored { input: Input::StoreFailed, revoked: false });
+    }
     while let Some(part) = parts.pop_front() {
         let part = Arc::new(part);
         match attempt(&hub, part.clone()).await {
@@ -45,6 +49,11 @@ pub async fn store(hub: Hub, batch: Batch) -> Result<Stored, HubError> {
                 return Ok(Stored { input: Input::StoreFailed, revoked: true });
             }
             Err(error @ (HubError::Stopping | HubError::FateUnknown(_))) => return Err(error),
+            // No fault of any item.
+            Err(error @ HubError::Storage(_)) => {
+                tracing::error!(%error, %site, "nothing can be stored now");
+                return Ok(Stored { input: Input::StoreFailed, revoked: false });
+            }
             Err(error) if part.items.len() > 1 => {
                 tracing::error!(%error, %site, items = part.items.len(), "a batch was not stored; it is halved");
                 let (first, second) = halves(&part);
@@ -89,7 +98,7 @@ async fn alone(hub: &Hub, item: Arc<Batch>) -> Result<Vec<Refusal>, HubError> {
     match attempt(hub, item.clone()).await {
         Ok(Applied::Stored(refused)) => return Ok(refused),
         Ok(Applied::Revoked) => return Err(HubError::Failed("the appliance was replaced".to_owned())),
-        Err(error @ (HubError::Stopping | HubError::FateUnknown(_))) => return Err(error),
+        Err(error @ (HubError::Stopping | HubError::FateUnknown(_) | HubError::Storage(_))) => return Err(error),
         Err(_) => {}
     }
     hub.writer

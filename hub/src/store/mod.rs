@@ -38,8 +38,9 @@ pub mod stream;
 
 use std::time::Duration;
 
+use outpost_daemon::Storage;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions, AnyRow};
-use sqlx::{AnyConnection, AnyPool, ConnectOptions, Executor, Row};
+use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection, Executor, Row};
 
 use crate::error::HubError;
 use crate::witness::Witness;
@@ -62,6 +63,7 @@ pub struct Store {
     read: AnyPool,
     write: AnyPool,
     witness: Witness,
+    storage: Storage,
 }
 
 impl Store {
@@ -84,10 +86,15 @@ impl Store {
                 .after_connect(move |connection, _| Box::pin(prepare(dialect, connection)))
                 .connect_with(options.clone())
         };
+        // A pool tries again for seconds when a connection cannot be prepared, and then says only that it took too long.
+        // A file that is no database, or a disk that fails, is told at once and as what it is.
+        let mut first = AnyConnection::connect_with(&options).await?;
+        prepare(dialect, &mut first).await?;
         let write = pool(dialect.writers()).await?;
         migrate::run(&write, dialect).await?;
         let read = pool(connections_max.saturating_sub(dialect.writers())).await?;
-        Ok(Self { dialect, read, write, witness: Witness::default() })
+        first.close().await?;
+        Ok(Self { dialect, read, write, witness: Witness::default(), storage: Storage::new() })
     }
 
     /// The same with what is written down about it outside.
@@ -113,6 +120,22 @@ impl Store {
     /// Connections for the writers.
     pub(crate) fn write(&self) -> &AnyPool {
         &self.write
+    }
+
+    /// Whether the database's disk takes what is written.
+    pub fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
+    /// Lets the next writer have a new connection. After a trouble with its disk SQLite has rolled back by itself, which
+    /// the connection's own count of open transactions does not know.
+    pub(crate) async fn renew_writer(&self) {
+        if self.dialect == Dialect::Sqlite
+            && let Ok(connection) = self.write.acquire().await
+            && let Err(error) = connection.close().await
+        {
+            tracing::warn!(%error, "a connection was not closed in order");
+        }
     }
 
     /// Closes all connections.
@@ -159,6 +182,12 @@ async fn prepare(dialect: Dialect, connection: &mut AnyConnection) -> Result<(),
             connection.execute("SET synchronous_commit = on").await?;
         }
     }
+    Ok(())
+}
+
+/// Writes what is there already: a commit that changes nothing and still has to reach the disk.
+pub async fn probe(db: &mut AnyConnection) -> Result<(), HubError> {
+    db.execute("UPDATE hub SET created_at = created_at WHERE singleton = 1").await?;
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
-use outpost_daemon::Clock;
+use outpost_daemon::{Clock, DiskTrouble};
 use outpost_model::time::UtcMillis;
 use outpost_sync::Incarnation;
 use sqlx::{Any, Transaction};
@@ -80,6 +80,10 @@ impl Lane {
                 Ok(())
             }
             Err(HubError::FateUnknown(reason)) => self.unknown(group, reason),
+            Err(error) if error.disk_trouble().is_some() => {
+                self.no_disk(group, &error).await;
+                Ok(())
+            }
             Err(error) if group.len() == 1 => {
                 tracing::error!(%error, "a use case failed");
                 group.drain(..).for_each(|job| job.answer(Err(HubError::Failed(error.to_string()))));
@@ -93,6 +97,15 @@ impl Lane {
                 Ok(())
             }
         }
+    }
+
+    /// No use case of the group is at fault, so none is tried alone.
+    async fn no_disk(&self, group: &mut Vec<Box<dyn Job>>, error: &HubError) {
+        tracing::error!(%error, jobs = group.len(), "the disk takes nothing");
+        let trouble = error.disk_trouble().unwrap_or(DiskTrouble::Failed);
+        self.store.storage().met(trouble);
+        self.store.renew_writer().await;
+        group.drain(..).for_each(|job| job.answer(Err(HubError::Storage(trouble))));
     }
 
     /// Nobody is told that it happened. SQLite is one file of this process: only a new start finds out what is in

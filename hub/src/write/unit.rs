@@ -166,7 +166,8 @@ impl Unit {
 
 fn is_definite(code: Option<&str>) -> bool {
     match code {
-        Some("5" | "517") => true,
+        // A full disk: SQLite says so before the last frame of the commit is whole in its log.
+        Some("5" | "517" | "13") => true,
         // The five characters of a SQLSTATE; classes 08 and 57 mean that the server went away meanwhile.
         Some(code) => code.len() == 5 && !code.starts_with("08") && !code.starts_with("57"),
         None => false,

@@ -50,6 +50,18 @@ impl Disk {
         disk
     }
 
+    /// The disk that an image shows, all of it durable, writing down everything from now on.
+    pub fn recorded_of(image: Image) -> Self {
+        let disk = Self::recorded();
+        let mut state = disk.shared.lock();
+        for (name, bytes) in image.files {
+            state.put(disk.name(&name), bytes);
+        }
+        state.record_all();
+        drop(state);
+        disk
+    }
+
     /// A database of this name, as rusqlite opens it.
     pub fn path(&self, name: &str) -> PathBuf {
         PathBuf::from(format!("file:{}?vfs={}", self.name(name), vfs::NAME))
@@ -71,6 +83,18 @@ impl Disk {
         }
     }
 
+    /// How many things were written down so far.
+    pub fn operations(&self) -> usize {
+        self.shared.lock().tape.as_ref().map_or(0, Tape::len)
+    }
+
+    /// The same as [`mark`](Self::mark) at an earlier moment: what is said before it is done.
+    pub fn mark_at(&self, operation: usize, number: u64) {
+        if let Some(tape) = &mut self.shared.lock().tape {
+            tape.ops.insert(operation.min(tape.ops.len()), Op::Marked(number));
+        }
+    }
+
     /// What happened so far.
     pub fn tape(&self) -> Tape {
         self.shared.lock().tape.clone().unwrap_or_default()
@@ -86,6 +110,14 @@ impl Disk {
         let mut state = self.shared.lock();
         state.faults.set(None);
         state.capacity = None;
+    }
+
+    /// Writes a database's log once more and syncs it, as a daemon does to the file before it opens it: what a failed
+    /// sync left in memory alone is on its way to the disk again.
+    pub fn write_again(&self, database: &str) {
+        let mut state = self.shared.lock();
+        let log = self.name(&format!("{database}-wal"));
+        state.write_again(&log);
     }
 
     /// Calls that failed since [`fail`](Self::fail).

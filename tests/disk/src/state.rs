@@ -139,6 +139,31 @@ impl State {
         self.names.insert(name, file);
     }
 
+    /// Writes down the files as they are, as if they had been written and synced just now.
+    pub fn record_all(&mut self) {
+        let mut ops = Vec::new();
+        for (name, file) in &self.names {
+            let Some(Content::Memory(bytes)) = self.files.get(*file).map(|stored| &stored.content) else { continue };
+            ops.push(Op::Created { file: *file, name: name.clone() });
+            ops.push(Op::Written { file: *file, offset: 0, bytes: bytes.clone() });
+            ops.push(Op::Synced { file: *file });
+        }
+        ops.push(Op::FolderSynced);
+        if let Some(tape) = &mut self.tape {
+            tape.ops.extend(ops);
+        }
+    }
+
+    /// Writes a file once more and syncs it.
+    pub fn write_again(&mut self, name: &str) {
+        let Some(file) = self.names.get(name).copied() else { return };
+        let Some(Content::Memory(bytes)) = self.files.get(file).map(|stored| &stored.content) else { return };
+        let ops = [Op::Written { file, offset: 0, bytes: bytes.clone() }, Op::Synced { file }];
+        if let Some(tape) = &mut self.tape {
+            tape.ops.extend(ops);
+        }
+    }
+
     fn find_or_make(&mut self, name: &str, kind: Kind, flags: i32) -> Answer<FileId> {
         let create = flags & ffi::SQLITE_OPEN_CREATE != 0;
         let content = if self.on_files {

@@ -1,0 +1,83 @@
+//! The hub's database.
+
+mod check;
+mod facts;
+mod open;
+mod work;
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use anyhow::Result;
+use outpost_disk::{Disk, Loss, Player, Tape};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use super::{Plan, Report, cuts, story};
+pub use facts::Facts;
+pub use open::{capture_order, open};
+pub use work::Office;
+
+/// The database's name on its disk.
+pub const DATABASE: &str = "hub.db";
+/// Things that happen in one life.
+const STEPS: u32 = 50;
+/// Times a hub is started anew on what a power cut left, in one workload.
+const LIVES: u32 = 2;
+/// One in so many images is worked on.
+const CONTINUES_EVERY: u32 = 8;
+
+/// States that were checked, by the hash of all they hold.
+pub type Known = BTreeMap<[u8; 32], Rc<Facts>>;
+
+/// One hub through several lives, each ended by a power cut, with images of every life.
+pub fn workload(plan: Plan, report: &mut Report) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(lives(plan, report))
+}
+
+async fn lives(plan: Plan, report: &mut Report) -> Result<()> {
+    let mut rng = StdRng::seed_from_u64(plan.seed ^ 0x000b);
+    let mut office = Office::open(Disk::recorded(), plan).await?;
+    let mut known = Known::new();
+    for life in 1..=LIVES {
+        for _ in 0..STEPS {
+            office.step(&mut rng).await?;
+        }
+        let answered = office.disk.operations();
+        office.unanswered(&mut rng).await?;
+        let tape = office.disk.tape();
+        report.operations += tape.len() as u64;
+        let share = plan.images / LIVES + u32::from(life <= plan.images % LIVES);
+        let mut player = tape.player(plan.honesty());
+        for cut in cuts(tape.len(), share, &mut rng) {
+            player.play_to(cut, &mut rng);
+            let image = player.crash(Loss::any(&mut rng), &mut rng);
+            let story = story(plan, life, cut, tape.len());
+            let goes_on = rng.random_range(0..CONTINUES_EVERY) == 0;
+            let wrong = check::look(&image, &office, player.marked(), goes_on, &mut known, report).await;
+            let findings = wrong.into_iter().map(|(harm, what)| super::finding(harm, what, &story, &image));
+            report.image(findings.collect());
+        }
+        let player = last_cut(&tape, plan, answered, &mut rng);
+        let (image, marked) = (player.crash(Loss::any(&mut rng), &mut rng), player.marked());
+        if life == LIVES {
+            office.close().await;
+            break;
+        }
+        match office.after_the_cut(Disk::recorded_of(image), marked).await {
+            Ok(opened) => office = opened,
+            // With a planted defect there may be nothing to go on with; the images have told.
+            Err(_) if plan.defect.is_some() => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// The cut that ends a life falls into what nobody was answered: channels and sites know nothing of it.
+fn last_cut<'t>(tape: &'t Tape, plan: Plan, answered: usize, rng: &mut StdRng) -> Player<'t> {
+    let mut player = tape.player(plan.honesty());
+    player.play_to(rng.random_range(answered..=tape.len()), rng);
+    player
+}

@@ -1,0 +1,74 @@
+//! Images of the disk after a power cut: nothing that was answered is lost, and defects that lose it are found.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
+
+use outpost_lab::crash::{CrashArgs, Defect, Harm, Report, Side, edge, hub, many};
+
+/// `OUTPOST_SIM_SCALE` multiplies the number of images.
+fn scaled(images: u32) -> u32 {
+    let scale = std::env::var("OUTPOST_SIM_SCALE").ok().and_then(|text| text.parse::<f64>().ok());
+    (f64::from(images) * scale.unwrap_or(1.0)).max(1.0) as u32
+}
+
+fn images(side: Side, images: u32, defect: Option<Defect>) -> Report {
+    let args = CrashArgs { images, seed: 1, side, defect, keep: None, json: false };
+    let report = match side {
+        Side::Hub => many("hub", hub::workload, &args),
+        Side::Edge | Side::Both => many("edge", edge::workload, &args),
+    };
+    let report = report.unwrap();
+    eprintln!("{report}");
+    report
+}
+
+#[test]
+fn no_image_of_the_edge_lost_an_answer() {
+    let report = images(Side::Edge, scaled(4_000), None);
+    assert_eq!(report.bad, 0, "{report}");
+    assert!(report.states > 100 && report.continued > 200, "the images are too much alike: {report}");
+}
+
+#[test]
+fn no_image_of_the_hub_lost_an_answer() {
+    let report = images(Side::Hub, scaled(2_000), None);
+    assert_eq!(report.bad, 0, "{report}");
+    assert!(report.states > 50 && report.continued > 100, "the images are too much alike: {report}");
+}
+
+/// Planted defects: each must be found, and found as what it is.
+fn found(side: Side, defect: Defect, harms: &[Harm]) {
+    let report = images(side, 400, Some(defect));
+    assert!(report.bad > 0, "{defect:?} was not found: {report}");
+    let told = harms.iter().any(|harm| report.harmed(*harm) > 0);
+    assert!(told, "{defect:?} was found as something else: {report}");
+}
+
+#[test]
+fn commits_of_the_edge_that_are_not_synced_are_found() {
+    found(Side::Edge, Defect::SynchronousNormal, &[Harm::Lost]);
+}
+
+#[test]
+fn commits_of_the_hub_that_are_not_synced_are_found() {
+    found(Side::Hub, Defect::SynchronousNormal, &[Harm::Lost]);
+}
+
+#[test]
+fn a_disk_that_lies_is_found_at_the_edge() {
+    found(Side::Edge, Defect::SyncLies, &[Harm::Lost, Harm::Damaged]);
+}
+
+#[test]
+fn a_disk_that_lies_is_found_at_the_hub() {
+    found(Side::Hub, Defect::SyncLies, &[Harm::Lost, Harm::Damaged]);
+}
+
+#[test]
+fn answers_before_the_commit_are_found() {
+    found(Side::Edge, Defect::AnswerBeforeCommit, &[Harm::Lost]);
+    found(Side::Hub, Defect::AnswerBeforeCommit, &[Harm::Lost]);
+}
+
+#[test]
+fn an_incarnation_that_is_used_again_is_found() {
+    found(Side::Edge, Defect::ReuseIncarnation, &[Harm::Reused]);
+}
