@@ -115,9 +115,9 @@ impl Failed {
         Self { code: trouble.code(), sentence: trouble.sentence() }
     }
 
-    /// The disk that was the cause, if it was.
+    /// What was wrong with the storage, if it was that.
     pub fn disk(&self) -> Option<DiskTrouble> {
-        [DiskTrouble::Full, DiskTrouble::Failed].into_iter().find(|trouble| trouble.sentence() == self.sentence)
+        [DiskTrouble::Full, DiskTrouble::Failed].into_iter().find(|trouble| trouble.code() == self.code)
     }
 }
 
