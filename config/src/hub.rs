@@ -15,7 +15,9 @@ use crate::kinds::{
 };
 use crate::place::{Place, section};
 use crate::settings::Settings;
-use crate::shared::{DiskSettings, HttpSettings, LogSettings, RulesFile, SyncSettings, currency, host_port, listen};
+use crate::shared::{
+    DiskSettings, HttpSettings, LogSettings, RulesFile, SyncSettings, currency, host_port, listen,
+};
 use crate::values::{DatabaseUrl, HostPort, Secret};
 
 section! {

@@ -57,8 +57,7 @@ impl Shop {
     }
 
     fn group(&mut self, given: &[Command]) -> End {
-        let jobs: Vec<Job> =
-            given.iter().map(|command| Job::Command(Box::new(command.clone()))).collect();
+        let jobs: Vec<Job> = given.iter().map(|command| Job::Command(Box::new(command.clone()))).collect();
         let Ok(committed) = self.bench.group(&jobs) else { return End::FateUnknown };
         let mut end = End::Answered;
         for (command, answer) in given.iter().zip(&committed.answers) {
@@ -80,12 +79,15 @@ impl Shop {
         end
     }
 
-    /// Another process takes over the files as this one left them, with the disk in order again.
-    fn restart(self) -> Self {
+    /// The process ends at once, as the daemon does, and another takes over the files as they are, with the disk in
+    /// order again.
+    fn restart(self, log_is_written_again: bool) -> Self {
         self.disk.heal();
-        self.disk.write_again(DATABASE);
-        let path = self.disk.path(DATABASE);
-        let bench = self.bench.moved(&path, Limits { open_documents_max: 2 }).unwrap();
+        self.disk.kill_users();
+        if log_is_written_again {
+            self.disk.write_again(DATABASE);
+        }
+        let bench = self.bench.killed(Limits { open_documents_max: 2 }).unwrap();
         Self { bench, ..self }
     }
 
@@ -141,7 +143,7 @@ fn endure(fault: Fault) -> Option<(u32, u32)> {
             End::FateUnknown => {
                 ended += 1;
                 waiting.push(given);
-                shop = shop.restart();
+                shop = shop.restart(true);
             }
         }
     }
@@ -159,7 +161,8 @@ fn endure(fault: Fault) -> Option<(u32, u32)> {
 
 /// Fails each call of a kind in turn, until there is none left to fail; every `stride`-th of them.
 fn sweep(trouble: Trouble, call: Call, kind: Kind, times: u64, stride: u64) -> (u32, u32) {
-    let scale: f64 = std::env::var("OUTPOST_SIM_SCALE").ok().and_then(|text| text.parse().ok()).unwrap_or(1.0);
+    let scale: f64 =
+        std::env::var("OUTPOST_SIM_SCALE").ok().and_then(|text| text.parse().ok()).unwrap_or(1.0);
     let stride = ((stride as f64 / scale) as u64).max(1);
     let (mut refused, mut ended) = (0, 0);
     let mut nth = 1;
@@ -225,16 +228,15 @@ fn a_log_that_was_not_written_again_after_a_failed_sync_loses_answers() {
     for nth in 1..12 {
         let mut shop = Shop::open();
         shop.disk.fail(Fault::once(Trouble::Io, Call::Sync, Some(Kind::Log), nth));
-        loop {
+        let ended = (0..GROUPS).any(|_| {
             let given = shop.commands();
-            if shop.group(&given) == End::FateUnknown {
-                break;
-            }
+            shop.group(&given) == End::FateUnknown
+        });
+        if !ended {
+            // It was a sync of a checkpoint that failed: that is made again, with all it has to write.
+            continue;
         }
-        shop.disk.heal();
-        let path = shop.disk.path(DATABASE);
-        let bench = shop.bench.moved(&path, Limits::default()).unwrap();
-        shop = Shop { bench, ..shop };
+        shop = shop.restart(false);
         let given = shop.commands();
         shop.group(&given);
         let tape = shop.disk.tape();

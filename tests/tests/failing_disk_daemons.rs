@@ -31,10 +31,12 @@ impl Daemon {
         let port = free_port().unwrap();
         let data = folder.path().join("data");
         let own = match kind {
-            "edge" => "[site]\nid = \"berlin-1\"\nname = \"Berlin\"\n[broker]\naddress = \"127.0.0.1:9\"\n".to_owned(),
+            "edge" => "[site]\nid = \"berlin-1\"\nname = \"Berlin\"\n[broker]\naddress = \"127.0.0.1:9\"\n"
+                .to_owned(),
             _ => format!("[broker]\nlisten = \"127.0.0.1:{}\"\n", free_port().unwrap()),
         };
-        let text = format!("{own}[data]\ndirectory = {data:?}\n[http]\nlisten = \"127.0.0.1:{port}\"\n{more}");
+        let text =
+            format!("{own}[data]\ndirectory = {data:?}\n[http]\nlisten = \"127.0.0.1:{port}\"\n{more}");
         fs::write(folder.path().join("daemon.toml"), text).unwrap();
         fs::write(folder.path().join("disk"), "").unwrap();
         let api = Api::new(format!("http://127.0.0.1:{port}")).unwrap();
@@ -82,7 +84,9 @@ impl Daemon {
         loop {
             if let Some(answer) = self.ready().await
                 && answer.status == 503
-                && answer.body["checks"]["storage"]["reason"].as_str().is_some_and(|why| why.starts_with(code))
+                && answer.body["checks"]["storage"]["reason"]
+                    .as_str()
+                    .is_some_and(|why| why.starts_with(code))
             {
                 return;
             }
@@ -169,7 +173,12 @@ async fn fills_up_and_is_freed(kind: &'static str) {
     assert!(daemon.is_done(&daemon.ask(&before).await.unwrap()));
     daemon.set_disk("full");
     let refused = daemon.ask(&during).await.unwrap();
-    assert_eq!((refused.status, refused.body["code"].as_str()), (503, Some("storage_full")), "{}", refused.body);
+    assert_eq!(
+        (refused.status, refused.body["code"].as_str()),
+        (503, Some("storage_full")),
+        "{}",
+        refused.body
+    );
     assert!(refused.body["title"].as_str().is_some_and(|sentence| sentence.contains("full")));
     daemon.wait_not_ready("storage_full").await;
     assert_eq!(daemon.api.try_get(daemon.reading()).await.unwrap().status, 200, "reads go on");

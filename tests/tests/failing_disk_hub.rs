@@ -54,8 +54,9 @@ async fn endure(fault: Fault) -> Option<(u32, u32)> {
     }
     disk.heal();
     for reference in waiting {
-        let (Answer::New(id) | Answer::Repeated(id)) =
-            capture_order(&opened.hub, &reference, 1).await.unwrap_or_else(|error| panic!("{what}: {error:#}"));
+        let (Answer::New(id) | Answer::Repeated(id)) = capture_order(&opened.hub, &reference, 1)
+            .await
+            .unwrap_or_else(|error| panic!("{what}: {error:#}"));
         answered.insert(reference, id.to_string());
     }
     all_there(&disk, &answered, &what);

@@ -31,7 +31,7 @@ pub use ids::mint_id;
 pub use logs::{LogError, LogFormat, start_logs};
 pub use metrics::{Metrics, MetricsError};
 pub use problem::{Problem, causes, no_such_method, no_such_page};
-pub use storage::{DiskTrouble, Storage};
 pub use server::{BindError, BoundServer, ServerOptions, bind, guarded};
+pub use storage::{DiskTrouble, Storage};
 pub use supervisor::{Failure, Supervisor, asked_to_end};
 pub use watch::watch_file;

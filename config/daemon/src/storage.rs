@@ -126,7 +126,9 @@ impl Storage {
     pub fn reason(&self) -> Option<String> {
         let known = self.known();
         match known.trouble {
-            Some(DiskTrouble::Full) => Some("storage_full: the disk is full; no new work is taken".to_owned()),
+            Some(DiskTrouble::Full) => {
+                Some("storage_full: the disk is full; no new work is taken".to_owned())
+            }
             Some(DiskTrouble::Failed) => {
                 Some("storage_failed: the disk reports errors; no new work is taken".to_owned())
             }
@@ -210,7 +212,8 @@ where
         if storage.trouble().is_some() {
             probe().await;
         }
-        metrics::gauge!("outpost_storage_takes_work").set(f64::from(u8::from(storage.refuses_work().is_none())));
+        metrics::gauge!("outpost_storage_takes_work")
+            .set(f64::from(u8::from(storage.refuses_work().is_none())));
         match storage.reason() {
             Some(reason) => ready.not_ready(reason),
             None => ready.ready(),

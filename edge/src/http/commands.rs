@@ -1,8 +1,8 @@
 //! `POST /v1/commands`: a batch of commands with ids, an outcome for each, in order.
 
 use axum::extract::State;
-use outpost_daemon::{DiskTrouble, Problem};
 use outpost_daemon::extract::Json;
+use outpost_daemon::{DiskTrouble, Problem};
 use outpost_model::command::{Command, Outcome};
 use outpost_model::id::{CommandId, EventId};
 use serde::{Deserialize, Serialize};

@@ -19,9 +19,9 @@ use super::hub::ScriptedHub;
 use crate::ids::Ids;
 use crate::moment::Moment;
 use crate::site::{DefaultPrinter, Site};
-use crate::store::{self, StoreResult};
 use crate::store::identity::Enrollment;
 use crate::store::product::{Product, ProductBarcode};
+use crate::store::{self, StoreResult};
 use crate::write::{Answer, Committed, Core, FateUnknown, Heard, HubTime, Job, Limits};
 
 /// The SKU that cases made by [`header`] ask for.
@@ -225,6 +225,17 @@ impl Bench {
         let conn = store::open(database, now.wall)?;
         let core = Core::open(conn, site, limits, &mut ids)?;
         Ok(Self { core, ids, now, hub, path: database.to_owned() })
+    }
+
+    /// The process is killed in the midst of all, and another one starts on the same database. Nothing of the first is
+    /// closed, so its locks have to be gone by themselves, as those of a process are.
+    pub fn killed(self, limits: Limits) -> StoreResult<Self> {
+        let Self { core, mut ids, now, hub, path } = self;
+        let site = core.site().clone();
+        std::mem::forget(core);
+        let conn = store::open(&path, now.wall)?;
+        let core = Core::open(conn, site, limits, &mut ids)?;
+        Ok(Self { core, ids, now, hub, path })
     }
 
     /// The database file.

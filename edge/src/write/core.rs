@@ -192,7 +192,9 @@ impl Core {
         let result = self.attempt(now, ids, jobs);
         if !self.conn.is_autocommit() {
             // A rollback that failed: what the next group would commit nobody could say.
-            self.conn.execute_batch("ROLLBACK").map_err(|error| GroupError::FateUnknown(FateUnknown(error)))?;
+            self.conn
+                .execute_batch("ROLLBACK")
+                .map_err(|error| GroupError::FateUnknown(FateUnknown(error)))?;
         }
         if matches!(result, Err(GroupError::RolledBack(_))) && self.documents.are_ahead() {
             if is_planted(Planted::KeepTheActorAfterRollback) {

@@ -53,7 +53,7 @@ pub enum Job {
     },
     /// Prune what is past its retention and what everybody has.
     Housekeep,
-    /// Write something that changes nothing, to see whether the disk takes it.
+    /// Write something of no meaning, to see whether the disk takes it.
     Probe,
 }
 

@@ -98,7 +98,9 @@ async fn alone(hub: &Hub, item: Arc<Batch>) -> Result<Vec<Refusal>, HubError> {
     match attempt(hub, item.clone()).await {
         Ok(Applied::Stored(refused)) => return Ok(refused),
         Ok(Applied::Revoked) => return Err(HubError::Failed("the appliance was replaced".to_owned())),
-        Err(error @ (HubError::Stopping | HubError::FateUnknown(_) | HubError::Storage(_))) => return Err(error),
+        Err(error @ (HubError::Stopping | HubError::FateUnknown(_) | HubError::Storage(_))) => {
+            return Err(error);
+        }
         Err(_) => {}
     }
     hub.writer

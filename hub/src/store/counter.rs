@@ -23,6 +23,8 @@ pub const CANCELS_REFUSED: &str = "cancels_refused";
 pub const EVENTS_SYNCED: &str = "events_synced";
 /// Items of sites that were put in quarantine.
 pub const ITEMS_QUARANTINED: &str = "items_quarantined";
+/// Times a disk in trouble was tried.
+pub const STORAGE_PROBES: &str = "storage_probes";
 
 /// Adds to a counter.
 pub async fn add(db: &mut AnyConnection, name: &str, lane: u32, by: i64) -> Result<(), HubError> {

@@ -185,12 +185,6 @@ async fn prepare(dialect: Dialect, connection: &mut AnyConnection) -> Result<(),
     Ok(())
 }
 
-/// Writes what is there already: a commit that changes nothing and still has to reach the disk.
-pub async fn probe(db: &mut AnyConnection) -> Result<(), HubError> {
-    db.execute("UPDATE hub SET created_at = created_at WHERE singleton = 1").await?;
-    Ok(())
-}
-
 /// Reads a column, telling table and column when it is not of its type.
 pub(crate) fn column<'r, T>(row: &'r AnyRow, table: &'static str, name: &'static str) -> Result<T, HubError>
 where

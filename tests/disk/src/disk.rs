@@ -112,6 +112,12 @@ impl Disk {
         state.capacity = None;
     }
 
+    /// The process that had files open is killed: its locks and the memory it shared are gone, and nothing is closed.
+    /// What it had open must not be used any more.
+    pub fn kill_users(&self) {
+        self.shared.lock().kill_users();
+    }
+
     /// Writes a database's log once more and syncs it, as a daemon does to the file before it opens it: what a failed
     /// sync left in memory alone is on its way to the disk again.
     pub fn write_again(&self, database: &str) {

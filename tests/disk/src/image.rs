@@ -179,7 +179,7 @@ mod tests {
             Op::Synced { file: 0 },
             Op::Deleted { name: "/1/a".to_owned() },
         ];
-        Tape { ops }
+        Tape { ops, given: 0 }
     }
 
     fn first_bytes(honesty: Honesty, end: usize) -> std::collections::BTreeSet<Option<u8>> {

@@ -143,7 +143,9 @@ impl State {
     pub fn record_all(&mut self) {
         let mut ops = Vec::new();
         for (name, file) in &self.names {
-            let Some(Content::Memory(bytes)) = self.files.get(*file).map(|stored| &stored.content) else { continue };
+            let Some(Content::Memory(bytes)) = self.files.get(*file).map(|stored| &stored.content) else {
+                continue;
+            };
             ops.push(Op::Created { file: *file, name: name.clone() });
             ops.push(Op::Written { file: *file, offset: 0, bytes: bytes.clone() });
             ops.push(Op::Synced { file: *file });
@@ -151,6 +153,15 @@ impl State {
         ops.push(Op::FolderSynced);
         if let Some(tape) = &mut self.tape {
             tape.ops.extend(ops);
+            tape.given = tape.ops.len();
+        }
+    }
+
+    /// Forgets who has files open.
+    pub fn kill_users(&mut self) {
+        for stored in &mut self.files {
+            stored.locks = Locks::default();
+            stored.memory = None;
         }
     }
 
@@ -329,8 +340,9 @@ impl Open {
         let mut state = self.disk.lock();
         let Ok(stored) = self.stored(&mut state) else { return };
         stored.locks.leave_slots(self.holder);
-        if mine.take().is_some()
-            && let Some((_, users)) = &mut stored.memory
+        if let Some(mine) = mine.take()
+            && let Some((memory, users)) = &mut stored.memory
+            && Arc::ptr_eq(&mine, memory)
         {
             *users -= 1;
             if *users == 0 {

@@ -54,6 +54,8 @@ pub enum Op {
 #[derive(Debug, Clone, Default)]
 pub struct Tape {
     pub(crate) ops: Vec<Op>,
+    /// How many of them only say what was there at first.
+    pub(crate) given: usize,
 }
 
 impl Tape {
@@ -65,6 +67,11 @@ impl Tape {
     /// Whether nothing happened.
     pub fn is_empty(&self) -> bool {
         self.ops.is_empty()
+    }
+
+    /// Where what happened begins: what is before it was on the disk at first, and is durable.
+    pub fn begins(&self) -> usize {
+        self.given
     }
 
     /// What happened.

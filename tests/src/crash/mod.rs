@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Result;
-use outpost_disk::{Honesty, Image};
+use outpost_disk::{Honesty, Image, Tape};
 use rand::RngExt;
 use rand::rngs::StdRng;
 
@@ -128,9 +128,9 @@ pub fn many(side: &'static str, workload: Workload, args: &CrashArgs) -> Result<
     Ok(report)
 }
 
-/// Moments to cut at, in their order: operations of a tape that has this many.
-fn cuts(ops: usize, count: u32, rng: &mut StdRng) -> Vec<usize> {
-    let mut cuts: Vec<usize> = (0..count).map(|_| rng.random_range(0..=ops)).collect();
+/// Moments of a tape to cut at, in their order.
+fn cuts(tape: &Tape, count: u32, rng: &mut StdRng) -> Vec<usize> {
+    let mut cuts: Vec<usize> = (0..count).map(|_| rng.random_range(tape.begins()..=tape.len())).collect();
     cuts.sort_unstable();
     cuts
 }

@@ -119,8 +119,9 @@ impl Reopened {
         if !matches!(answer, Answer::Applied(_)) {
             return Err(broken(format!("a sale after the cut: {answer:?}")));
         }
-        let new = outpost_journal::read(core.connection(), &Query::After { after: None }, 1 << 30, usize::MAX)
-            .map_err(|error| broken(error.to_string()))?;
+        let new =
+            outpost_journal::read(core.connection(), &Query::After { after: None }, 1 << 30, usize::MAX)
+                .map_err(|error| broken(error.to_string()))?;
         for outgoing in new.iter().filter(|outgoing| !facts.outbox.contains_key(&outgoing.mark.position())) {
             let of_a_former_life = shop.diary.incarnations.contains(&outgoing.mark.incarnation);
             if of_a_former_life {
@@ -197,8 +198,7 @@ fn perform(core: &mut Core, ids: &mut Ids, shop: &Shop, command: Command) -> Res
 }
 
 fn sale(shop: &Shop, ids: &mut Ids) -> Command {
-    let (Ok(staff), Ok(device), Ok(sku)) =
-        (StaffId::new("099"), DeviceId::new("till"), Sku::new(CASE_SKU))
+    let (Ok(staff), Ok(device), Ok(sku)) = (StaffId::new("099"), DeviceId::new("till"), Sku::new(CASE_SKU))
     else {
         unreachable!("these names are within limits")
     };

@@ -40,9 +40,7 @@ pub fn of_case(rng: &mut StdRng, case: CaseId, now: UtcMillis) -> CaseCommand {
             weight_g: Some(rng.random_range(100..5_000)),
             dimensions: None,
         },
-        8 | 9 => {
-            CaseCommand::Label { container: bag, label: LabelKind::Handling, override_reason: None }
-        }
+        8 | 9 => CaseCommand::Label { container: bag, label: LabelKind::Handling, override_reason: None },
         10 | 11 => CaseCommand::Stage { container: bag, location: staging },
         12 => CaseCommand::MarkReady,
         13 | 14 => CaseCommand::HandOver {
@@ -69,9 +67,7 @@ pub fn of_site(rng: &mut StdRng) -> SiteCommand {
     match (rng.random_range(0..6), Sku::new(CASE_SKU), ReasonCode::new("no_capacity")) {
         (0, _, Ok(reason)) => SiteCommand::Pause { services: Vec::new(), until: None, reason },
         (1, ..) => SiteCommand::Resume { services: Vec::new() },
-        (_, Ok(sku), _) => {
-            SiteCommand::Sell { sku, qty: Quantity::ONE, location: None, receipt: None }
-        }
+        (_, Ok(sku), _) => SiteCommand::Sell { sku, qty: Quantity::ONE, location: None, receipt: None },
         _ => SiteCommand::Open,
     }
 }

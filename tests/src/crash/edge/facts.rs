@@ -94,7 +94,10 @@ impl Facts {
                 self.wrong(right, || format!("the running hash at {}", mark.n));
             } else {
                 self.wrong(mark.n > last.n && mark.n <= may_be_gone + 1, || {
-                    format!("{} follows {} in the journal, and {may_be_gone} are acknowledged", mark.n, last.n)
+                    format!(
+                        "{} follows {} in the journal, and {may_be_gone} are acknowledged",
+                        mark.n, last.n
+                    )
                 });
             }
             self.outbox.insert(mark.position(), mark.running);

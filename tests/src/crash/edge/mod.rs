@@ -38,8 +38,11 @@ pub fn workload(plan: Plan, report: &mut Report) -> Result<()> {
     let mut shop = Shop::open(Disk::recorded(), plan)?;
     let mut known = Known::new();
     for life in 1..=LIVES {
-        for _ in 0..GROUPS {
-            shop.step(&mut rng)?;
+        let worked = (0..GROUPS).try_for_each(|_| shop.step(&mut rng));
+        match worked {
+            // A planted defect may have left a shop that cannot work; the images have told.
+            Err(_) if plan.defect.is_some() && life > 1 => break,
+            worked => worked?,
         }
         let answered = shop.disk.operations();
         shop.unanswered(&mut rng)?;
@@ -47,7 +50,7 @@ pub fn workload(plan: Plan, report: &mut Report) -> Result<()> {
         report.operations += tape.len() as u64;
         let share = plan.images / LIVES + u32::from(life <= plan.images % LIVES);
         let mut player = tape.player(plan.honesty());
-        for cut in cuts(tape.len(), share, &mut rng) {
+        for cut in cuts(&tape, share, &mut rng) {
             player.play_to(cut, &mut rng);
             let image = player.crash(Loss::any(&mut rng), &mut rng);
             let story = story(plan, life, cut, tape.len());

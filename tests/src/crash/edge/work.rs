@@ -89,6 +89,8 @@ impl Shop {
     pub fn after_the_cut(self, disk: Disk, marked: u64) -> Result<Self> {
         let Self { bench, mut diary, cases, given, sent, plan, .. } = self;
         diary.cut(marked);
+        // What was answered in earlier lives holds from the first moment of this one.
+        disk.mark(marked);
         let bench = bench.moved(&disk.path(DATABASE), limits()).context("the shop does not open any more")?;
         let mut shop = Self { bench, disk, diary, cases, given, sent, plan };
         shop.tune()?;

@@ -116,11 +116,16 @@ async fn go_on(opened: &Open, office: &Office, marked: u64) -> Result<(), Wrong>
             capture::Answer::Repeated(again) | capture::Answer::New(again) => again,
         };
         if again != id {
-            return Err((Harm::Lost, format!("order {reference} is captured once more when it is sent again")));
+            return Err((
+                Harm::Lost,
+                format!("order {reference} is captured once more when it is sent again"),
+            ));
         }
     }
     match capture_order(&opened.hub, "after-the-cut", 1).await.map_err(broken)? {
         capture::Answer::New(_) => Ok(()),
-        capture::Answer::Repeated(_) => Err((Harm::Broken, "a new order is said to be an old one".to_owned())),
+        capture::Answer::Repeated(_) => {
+            Err((Harm::Broken, "a new order is said to be an old one".to_owned()))
+        }
     }
 }

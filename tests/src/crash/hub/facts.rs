@@ -42,6 +42,7 @@ impl Facts {
             let last = items.last().map(|outgoing| outgoing.mark);
             // Records that were acknowledged are forgotten, at the end as well.
             if let (Some(head), Some(last)) = (head, last)
+                && head.mark.incarnation == last.incarnation
                 && (last.n > head.mark.n || (last.n == head.mark.n && last != head.mark))
             {
                 facts.broken.push(format!("the stream to {site} does not end where its row says"));
@@ -49,8 +50,7 @@ impl Facts {
             for progress in inbox::progress(&mut db, &site).await.map_err(said)? {
                 facts.taken.insert(progress.incarnation(), progress.through());
             }
-            let views =
-                verify::documents(&mut db, &site, hub.life.incarnation, true).await.map_err(said)?;
+            let views = verify::documents(&mut db, &site, hub.life.incarnation, true).await.map_err(said)?;
             for view in views.iter().filter(|view| !view.projection_ok) {
                 facts.broken.push(format!("{} is not what a fold gives", view.document));
             }

@@ -41,8 +41,11 @@ async fn lives(plan: Plan, report: &mut Report) -> Result<()> {
     let mut office = Office::open(Disk::recorded(), plan).await?;
     let mut known = Known::new();
     for life in 1..=LIVES {
-        for _ in 0..STEPS {
-            office.step(&mut rng).await?;
+        let worked = work(&mut office, &mut rng).await;
+        match worked {
+            // A planted defect may have left a hub that cannot work; the images have told.
+            Err(_) if plan.defect.is_some() && life > 1 => break,
+            worked => worked?,
         }
         let answered = office.disk.operations();
         office.unanswered(&mut rng).await?;
@@ -50,7 +53,7 @@ async fn lives(plan: Plan, report: &mut Report) -> Result<()> {
         report.operations += tape.len() as u64;
         let share = plan.images / LIVES + u32::from(life <= plan.images % LIVES);
         let mut player = tape.player(plan.honesty());
-        for cut in cuts(tape.len(), share, &mut rng) {
+        for cut in cuts(&tape, share, &mut rng) {
             player.play_to(cut, &mut rng);
             let image = player.crash(Loss::any(&mut rng), &mut rng);
             let story = story(plan, life, cut, tape.len());
@@ -71,6 +74,13 @@ async fn lives(plan: Plan, report: &mut Report) -> Result<()> {
             Err(_) if plan.defect.is_some() => break,
             Err(error) => return Err(error),
         }
+    }
+    Ok(())
+}
+
+async fn work(office: &mut Office, rng: &mut StdRng) -> Result<()> {
+    for _ in 0..STEPS {
+        office.step(rng).await?;
     }
     Ok(())
 }

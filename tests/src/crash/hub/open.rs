@@ -43,8 +43,7 @@ pub async fn open(disk: &Disk, folder: &Path, seed: u64) -> Result<Open> {
     let rules = RulesHandle::new("crash rules", &always_open()).map_err(|errors| anyhow!("{errors}"))?;
     let supervisor = Supervisor::new();
     let hands = Hands::new(reading(BEGIN_MS)?);
-    let hub =
-        start::open_with(settings, rules, &supervisor, hands.clock(), Entropy::seeded(seed)).await?;
+    let hub = start::open_with(settings, rules, &supervisor, hands.clock(), Entropy::seeded(seed)).await?;
     Ok(Open { hub, supervisor, hands })
 }
 

@@ -94,6 +94,7 @@ impl Office {
             now_ms: BEGIN_MS,
             plan,
         };
+        office.swear([]);
         office.tune().await?;
         office.import(
             Kind::Sites,
@@ -105,7 +106,9 @@ impl Office {
         office.enroll(identity).await?;
         office.import(Kind::Products, product_list(0..1, CASE_SKU)).await?;
         office.import(Kind::Barcodes, format!("barcode,sku,quantity\n4006381333931,{CASE_SKU},1\n")).await?;
-        office.import(Kind::Stock, format!("site,sku,location,quantity\nberlin-1,{CASE_SKU},R1,500\n")).await?;
+        office
+            .import(Kind::Stock, format!("site,sku,location,quantity\nberlin-1,{CASE_SKU},R1,500\n"))
+            .await?;
         office.bench.authorize(u64::MAX >> 1);
         office.down().await?;
         office.up(usize::MAX).await?;
@@ -165,6 +168,8 @@ impl Office {
     /// The same hub, started anew on what a power cut has left; channels and the site go on where they were.
     pub async fn after_the_cut(self, disk: Disk, marked: u64) -> Result<Self> {
         let folder = self.folder_at(marked)?;
+        // What was answered in earlier lives holds from the first moment of this one.
+        disk.mark(marked);
         let Self { opened, mut oaths, mut witnessed, plan, now_ms, .. } = self;
         opened.close().await;
         oaths.truncate(usize::try_from(marked).unwrap_or(usize::MAX));
@@ -258,9 +263,8 @@ impl Office {
     pub async fn unanswered(&mut self, rng: &mut StdRng) -> Result<()> {
         let count = rng.random_range(1..=4);
         let (hub, from) = (&self.opened.hub, self.oaths.len());
-        let sent = (0..count).map(|number| async move {
-            capture_order(hub, &format!("unanswered-{from}-{number}"), 1).await
-        });
+        let sent = (0..count)
+            .map(|number| async move { capture_order(hub, &format!("unanswered-{from}-{number}"), 1).await });
         futures_util::future::try_join_all(sent).await?;
         Ok(())
     }
@@ -310,7 +314,8 @@ impl Office {
         let published = all.iter().map(|outgoing| Oath::Published(site.clone(), outgoing.mark));
         let published: Vec<Oath> = published.collect();
         self.swear(published);
-        let known = outpost_journal::progress(self.bench.core.connection(), outpost_edge::replicate::apply::HUB)?;
+        let known =
+            outpost_journal::progress(self.bench.core.connection(), outpost_edge::replicate::apply::HUB)?;
         let is_new = |mark: &Mark| {
             let of = known.iter().find(|progress| progress.incarnation() == mark.incarnation);
             !of.is_some_and(|progress| progress.contains(mark.n))
@@ -393,7 +398,8 @@ fn incoming(outgoing: Outgoing) -> Incoming {
 
 fn cases(bench: &Bench) -> Result<Vec<CaseId>> {
     let conn = bench.core.connection();
-    let mut statement = conn.prepare("SELECT DISTINCT doc FROM sync_change WHERE doc LIKE 'case/%' ORDER BY doc")?;
+    let mut statement =
+        conn.prepare("SELECT DISTINCT doc FROM sync_change WHERE doc LIKE 'case/%' ORDER BY doc")?;
     let names = statement.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
     let keys = names.iter().filter_map(|name| name.parse::<DocumentKey>().ok());
     Ok(keys.filter_map(|key| if let DocumentKey::Case(case) = key { Some(case) } else { None }).collect())
