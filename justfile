@@ -12,6 +12,10 @@ demo *args:
 load *args:
     cargo lab load {{args}}
 
+# Trouble for real daemons and a real Mosquitto, a verdict each.
+parts *args:
+    cargo lab parts {{args}}
+
 # Fast checks while working.
 check:
     cargo fmt --all -- --check

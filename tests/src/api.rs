@@ -6,6 +6,9 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+/// How long a daemon may take where it reads a file, or looks through all it has.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// A daemon reached over HTTP.
 #[derive(Clone, Debug)]
 pub struct Api {
@@ -67,6 +70,12 @@ impl Api {
         Self::answer(self.http.get(format!("{}{path}", self.base))).await?.ok(path)
     }
 
+    /// GET of something that may take the daemon long.
+    pub async fn get_patiently(&self, path: &str) -> Result<Value> {
+        let request = self.http.get(format!("{}{path}", self.base)).timeout(PATIENCE);
+        Self::answer(request).await?.ok(path)
+    }
+
     /// GET, whatever the status.
     pub async fn try_get(&self, path: &str) -> Result<Answer> {
         Self::answer(self.http.get(format!("{}{path}", self.base))).await
@@ -75,6 +84,12 @@ impl Api {
     /// POST of a JSON body.
     pub async fn post(&self, path: &str, body: &Value) -> Result<Answer> {
         Self::answer(self.http.post(format!("{}{path}", self.base)).json(body)).await
+    }
+
+    /// POST of a file, which may take the daemon long.
+    pub async fn upload(&self, path: &str, file: String) -> Result<Answer> {
+        let request = self.http.post(format!("{}{path}", self.base)).timeout(PATIENCE);
+        Self::answer(request.header("content-type", "text/csv").body(file)).await
     }
 
     /// POST of bytes as they are, with headers.

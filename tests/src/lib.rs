@@ -8,6 +8,7 @@ pub mod demo;
 pub mod device;
 pub mod load;
 pub mod network;
+pub mod parts;
 pub mod shopify;
 pub mod simulate;
 pub mod staff;

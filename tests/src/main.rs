@@ -34,6 +34,8 @@ enum What {
     },
     /// Cut the power of the databases at any moment and look at what is left.
     Crash(outpost_lab::crash::CrashArgs),
+    /// Trouble for real daemons and brokers, a verdict each.
+    Parts(outpost_lab::parts::PartsArgs),
     /// Run one of the daemons, as its own program would.
     #[command(hide = true)]
     Daemon {
@@ -73,6 +75,7 @@ fn run() -> Result<ExitCode> {
         What::Peer { side, arguments } => {
             runtime()?.block_on(outpost_lab::bench::run_peer(&side, &arguments))
         }
+        What::Parts(args) => runtime()?.block_on(outpost_lab::parts::run(args)),
         What::Demo(args) => runtime()?.block_on(outpost_lab::demo::run(args)),
     }
 }

@@ -335,13 +335,42 @@ impl Staff {
         Ok(first["result"] == "applied" || first["result"] == "repeated")
     }
 
+    /// Gives up to a hundred commands in one request, as a handheld's outbox does when it was away, and waits for all
+    /// outcomes. True for each that was applied.
+    pub async fn act_all(&self, subjects: Vec<Value>) -> Result<Vec<bool>> {
+        let given: Vec<(String, Value)> =
+            subjects.into_iter().map(|subject| (new_command_id(), subject)).collect();
+        let who = format!("{}-staff", self.site);
+        let commands: Vec<Value> =
+            given.iter().map(|(id, subject)| command(id, &who, "scan-1", subject.clone())).collect();
+        let outcomes = self.give_all(&json!({ "commands": commands })).await?;
+        let mut applied = Vec::new();
+        for ((id, subject), outcome) in given.iter().zip(&outcomes) {
+            self.note(id, outcome);
+            applied.push(outcome["result"] == "applied" || outcome["result"] == "repeated");
+            let mut diary = self.diary.lock().expect("nobody panics with the diary");
+            if subject["case"].is_null() {
+                diary.page_commands.insert(id.clone());
+            }
+            if subject["do"] == "sell" && applied.last() == Some(&true) {
+                let qty = subject["qty"].as_u64().unwrap_or(0);
+                *diary.sold.entry(text(subject, "sku")).or_default() += qty;
+            }
+        }
+        Ok(applied)
+    }
+
     async fn give(&self, body: &Value) -> Result<Value> {
+        Ok(self.give_all(body).await?.swap_remove(0))
+    }
+
+    async fn give_all(&self, body: &Value) -> Result<Vec<Value>> {
         for _ in 0..100 {
             match self.api.post("/v1/commands", body).await {
                 Ok(answer) if answer.status == 200 => {
-                    let outcome = answer.body["outcomes"][0].clone();
-                    if outcome["result"] != "failed" {
-                        return Ok(outcome);
+                    let outcomes = answer.body["outcomes"].as_array().cloned().unwrap_or_default();
+                    if !outcomes.is_empty() && outcomes.iter().all(|outcome| outcome["result"] != "failed") {
+                        return Ok(outcomes);
                     }
                 }
                 Ok(answer) if answer.status < 500 => bail!("{}: {}", answer.status, answer.body),

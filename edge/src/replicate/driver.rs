@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::conversation;
 use super::enroll::enrolled;
+use super::status::SILENT;
 use crate::state::AppState;
 use crate::store::identity::Enrollment;
 use crate::store::query::ReadError;
@@ -158,8 +159,10 @@ impl Driver {
         let before = self.session.heard_at();
         let now = self.state.now();
         let effects = self.session.handle(now.for_engine(), &mut self.rng, input);
-        if received && self.session.heard_at() != before {
-            self.state.line.heard(now.wall);
+        let heard = received && self.session.heard_at() != before;
+        if heard && self.state.line.heard(now.wall) {
+            tracing::info!("the hub answers again");
+            self.state.writer.tell(News::Sync);
         }
         for effect in effects {
             match effect {
@@ -227,9 +230,8 @@ impl Driver {
                 }
             }
             Notice::Silent => {
-                let trouble = Some("the hub does not answer".to_owned());
-                if self.state.line.note(false, now.wall, trouble, false) {
-                    tracing::warn!("the hub does not answer");
+                if self.state.line.note(false, now.wall, Some(SILENT.to_owned()), false) {
+                    tracing::warn!("{SILENT}");
                     self.state.writer.tell(News::Sync);
                 }
             }

@@ -6,6 +6,9 @@ use outpost_model::time::UtcMillis;
 use serde::Serialize;
 use tokio::sync::watch;
 
+/// The trouble of a line that carries nothing from the hub, though it is not broken.
+pub const SILENT: &str = "the hub does not answer";
+
 /// How the line is now.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct LineState {
@@ -51,8 +54,37 @@ impl LineStatus {
         })
     }
 
-    /// Notes that the hub was heard.
-    pub fn heard(&self, now: UtcMillis) {
-        self.0.send_modify(|state| state.last_contact = Some(now));
+    /// Notes that the hub was heard. True when that ends a silence: the line had never broken, so nobody will greet
+    /// anew.
+    pub fn heard(&self, now: UtcMillis) -> bool {
+        let mut answers = false;
+        self.0.send_modify(|state| {
+            state.last_contact = Some(now);
+            if state.trouble.as_deref() == Some(SILENT) {
+                (state.up, state.since, state.trouble) = (true, Some(now), None);
+                answers = true;
+            }
+        });
+        answers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_silence_ends_with_the_first_word_and_other_trouble_does_not() {
+        let line = LineStatus::default();
+        assert!(line.note(true, UtcMillis(1), None, false));
+        assert!(!line.heard(UtcMillis(2)));
+        assert!(line.note(false, UtcMillis(3), Some(SILENT.to_owned()), false));
+        assert!(line.heard(UtcMillis(4)));
+        let now = line.get();
+        assert_eq!((now.up, now.since, now.trouble), (true, Some(UtcMillis(4)), None));
+
+        line.note(false, UtcMillis(5), Some("the broker is gone".to_owned()), false);
+        assert!(!line.heard(UtcMillis(6)), "a late frame mends no line");
+        assert!(!line.get().up);
     }
 }

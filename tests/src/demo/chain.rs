@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 use super::broker::Broker;
 use super::checks::stock;
 use super::goods::{Goods, Placed, Want};
+use super::opening::{import, import_stock, start_site};
 use super::settings;
-use super::story::until;
+use super::story::{until, until_within};
 use super::supervisor::{Service, free_port};
 use crate::api::{Answer, Api};
 use crate::device::carrier::VirtualCarrier;
@@ -19,6 +20,10 @@ use crate::device::printer::VirtualPrinter;
 use crate::network::Line;
 use crate::shopify::Webhook;
 use crate::staff::{Staff, Until};
+
+/// How long the sites may take until stock is granted: all together, and for each one more.
+const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE_A_SITE: Duration = Duration::from_secs(2);
 
 /// One site of the chain.
 pub struct Site {
@@ -55,7 +60,7 @@ pub struct Chain {
     pub carrier: VirtualCarrier,
     broker: Broker,
     goods: Goods,
-    _folder: Folder,
+    folder: Folder,
 }
 
 /// Where the chain keeps its files: a folder that goes with it, or one that stays.
@@ -78,7 +83,7 @@ impl Folder {
 pub struct ChainOptions {
     /// The hub's database; SQLite in its folder when absent.
     pub hub_database: Option<String>,
-    /// `embedded`, `mosquitto`.
+    /// The broker's name; see [`Broker::prepare`].
     pub broker: String,
     /// Keep files here instead of in a temporary folder.
     pub keep: Option<PathBuf>,
@@ -90,6 +95,8 @@ pub struct ChainOptions {
     pub plenty: Option<u32>,
     /// Hellos as seldom as the daemons say them by default; the demo lets them be seen more often.
     pub usual_pace: bool,
+    /// So many sites; the story's three when absent.
+    pub sites: Option<usize>,
 }
 
 impl Chain {
@@ -104,7 +111,7 @@ impl Chain {
         };
         let at = folder.path();
         let secret = format!("demo-{:016x}{:016x}", rand::random::<u64>(), rand::random::<u64>());
-        let goods = Goods::new(options.seed, &secret, options.plenty);
+        let goods = Goods::new(options.seed, &secret, options.plenty, options.sites);
         let broker = Broker::prepare(&options.broker, at)?;
         broker.start().await?;
         let lab = options.lab.clone().map_or_else(std::env::current_exe, Ok)?;
@@ -123,7 +130,7 @@ impl Chain {
             sites.push(start_site(&lab, &id, at, &hub_api, &broker, options).await?);
         }
         import_stock(&hub_api, &goods).await?;
-        let chain = Self { hub, hub_api, sites, carrier, broker, goods, _folder: folder };
+        let chain = Self { hub, hub_api, sites, carrier, broker, goods, folder };
         chain.wait_for_rights().await?;
         Ok(chain)
     }
@@ -131,6 +138,11 @@ impl Chain {
     /// The goods and what lay where at the beginning.
     pub fn goods(&self) -> &Goods {
         &self.goods
+    }
+
+    /// Where the daemons keep their files: a folder for each, named like it.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// A site by its id.
@@ -283,6 +295,11 @@ impl Chain {
         Ok(())
     }
 
+    /// The broker's log, where it has one of its own.
+    pub fn broker_log(&self) -> String {
+        self.broker.log()
+    }
+
     /// Where the broker is, without a line in between.
     pub fn broker_address(&self) -> &str {
         self.broker.address()
@@ -327,7 +344,8 @@ impl Chain {
 
     async fn wait_for_rights(&self) -> Result<()> {
         let common: BTreeSet<&str> = self.goods.common().iter().map(String::as_str).collect();
-        until("the sites to grant their stock", || async {
+        let patience = PATIENCE + PATIENCE_A_SITE * u32::try_from(self.sites.len())?;
+        until_within(patience, "the sites to grant their stock", || async {
             for site in &self.sites {
                 let rows = stock(&self.hub_api, &format!("/v1/sites/{}/stock", site.id)).await?;
                 let granted = rows.iter().filter(|row| {
@@ -345,78 +363,23 @@ impl Chain {
 
     /// Waits until nothing is under way in either direction and every label has come out.
     pub async fn wait_until_quiet(&self) -> Result<()> {
-        until("both sides to have everything and the printers to be done", || async {
-            for site in &self.sites {
-                let sync = site.api.get("/v1/sync").await?;
-                if sync["line"]["up"] != true || sync["unacknowledged"].as_u64() != Some(0) {
-                    return Ok(false);
-                }
-                let devices = site.api.get("/v1/devices").await?;
-                if devices["live"].as_array().is_none_or(|jobs| !jobs.is_empty()) {
-                    return Ok(false);
-                }
-                let there = self.hub_api.get(&format!("/v1/sites/{}", site.id)).await?;
-                if there["unacknowledged"].as_u64() != Some(0) {
-                    return Ok(false);
-                }
+        until("both sides to have everything and the printers to be done", || self.is_quiet()).await
+    }
+
+    /// Whether nothing is under way in either direction and every label has come out.
+    pub async fn is_quiet(&self) -> Result<bool> {
+        for site in &self.sites {
+            let sync = site.api.get("/v1/sync").await?;
+            if sync["line"]["up"] != true || sync["unacknowledged"].as_u64() != Some(0) {
+                return Ok(false);
             }
-            Ok(true)
-        })
-        .await
+            let devices = site.api.get("/v1/devices").await?;
+            if devices["live"].as_array().is_none_or(|jobs| !jobs.is_empty()) {
+                return Ok(false);
+            }
+        }
+        let there = self.hub_api.get("/v1/sites").await?;
+        let there = there["sites"].as_array().context("the hub lists its sites")?;
+        Ok(there.iter().all(|site| site["unacknowledged"].as_u64() == Some(0)))
     }
-}
-
-async fn import(hub: &Api, goods: &Goods) -> Result<()> {
-    for (what, csv) in [
-        ("sites", goods.world().sites_csv()),
-        ("products", goods.world().catalog.products_csv()),
-        ("barcodes", goods.world().catalog.barcodes_csv()),
-    ] {
-        import_csv(hub, what, csv).await?;
-    }
-    Ok(())
-}
-
-async fn import_stock(hub: &Api, goods: &Goods) -> Result<()> {
-    import_csv(hub, "stock", goods.world().stock_csv()).await
-}
-
-async fn import_csv(hub: &Api, what: &str, csv: String) -> Result<()> {
-    let path = format!("/v1/imports/{what}");
-    let report = hub.post_bytes(&path, csv.into_bytes(), &[("content-type", "text/csv")]).await?.ok(&path)?;
-    if report["refused"].as_array().is_some_and(|refused| !refused.is_empty()) {
-        bail!("the import of {what} refused rows: {report}");
-    }
-    Ok(())
-}
-
-async fn start_site(
-    lab: &Path,
-    id: &str,
-    at: &Path,
-    hub: &Api,
-    broker: &Broker,
-    options: &ChainOptions,
-) -> Result<Site> {
-    let printer = VirtualPrinter::start()?;
-    let line = Line::lay(broker.address().parse()?)?;
-    let token =
-        hub.post(&format!("/v1/sites/{id}/enrollment-tokens"), &json!({})).await?.ok("enrollment token")?;
-    let token = token["token"].as_str().context("an enrollment token")?.to_owned();
-    let port = free_port()?;
-    let config = settings::edge(
-        at,
-        id,
-        port,
-        &line.address().to_string(),
-        &printer.address().to_string(),
-        hub.base(),
-        options,
-    )?;
-    let service = Service::daemon(lab, id, "edge", &config, at)?
-        .with_variable("OUTPOST_EDGE__HUB__ENROLL_TOKEN", &token);
-    service.start().await?;
-    let api = Api::new(format!("http://127.0.0.1:{port}"))?;
-    service.wait_ready(&api).await?;
-    Ok(Site { id: id.to_owned(), service, staff: Staff::new(id, api.clone()), api, printer, line })
 }

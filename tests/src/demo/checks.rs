@@ -249,9 +249,9 @@ async fn rights_hold(evidence: &Evidence, site: &SiteEvidence, findings: &mut Fi
 
 /// I7: the same heads on both sides, and every projection equals a fold from scratch.
 async fn replicas_agree(evidence: &Evidence, site: &SiteEvidence, findings: &mut Findings) -> Result<()> {
-    let at_site = documents(&site.api.get("/v1/sync/documents?verify=true").await?);
-    let at_hub =
-        documents(&evidence.hub.get(&format!("/v1/sites/{}/documents?verify=true", site.site)).await?);
+    let at_site = documents(&site.api.get_patiently("/v1/sync/documents?verify=true").await?);
+    let path = format!("/v1/sites/{}/documents?verify=true", site.site);
+    let at_hub = documents(&evidence.hub.get_patiently(&path).await?);
     let names: BTreeSet<&String> = at_site.keys().chain(at_hub.keys()).collect();
     for name in &names {
         let (Some(here), Some(there)) = (at_site.get(*name), at_hub.get(*name)) else {

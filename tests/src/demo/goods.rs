@@ -71,8 +71,9 @@ impl Want {
 
 impl Goods {
     /// Goods from a seed. The first products lie at every site, one product at each site only.
-    pub fn new(seed: u64, secret: &str, plenty: Option<u32>) -> Self {
-        let mut world = World::small(seed);
+    pub fn new(seed: u64, secret: &str, plenty: Option<u32>, sites: Option<usize>) -> Self {
+        let mut world =
+            sites.map_or_else(|| World::small(seed), |sites| World::chain(seed, sites, COMMON + sites));
         if plenty.is_some() {
             // Who asks for plenty of stock wants plenty of orders.
             world.sites.iter_mut().for_each(|site| site.capacity_per_day = 1_000_000);

@@ -5,8 +5,9 @@ pub mod broker;
 pub mod chain;
 pub mod checks;
 pub mod goods;
+mod opening;
 mod page;
-mod settings;
+pub(crate) mod settings;
 pub mod story;
 pub mod supervisor;
 
@@ -63,6 +64,7 @@ pub async fn run(args: DemoArgs) -> Result<ExitCode> {
         lab: None,
         plenty: None,
         usual_pace: false,
+        sites: None,
     };
     let chain = Arc::new(Chain::start(&options).await?);
     narrator.say(format!(

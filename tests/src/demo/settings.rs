@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::broker::Broker;
+use super::broker::{Broker, HUB_ACCOUNT};
 use super::chain::ChainOptions;
 use super::goods::SHOP_DOMAIN;
 
@@ -53,7 +53,7 @@ pub fn hub(at: &Path, port: u16, broker: &Broker, carrier: &str, options: &Chain
     let broker = if broker.is_embedded() {
         format!("mode = \"embedded\"\nlisten = \"{}\"", broker.address())
     } else {
-        format!("mode = \"external\"\naddress = \"{}\"", broker.address())
+        format!("mode = \"external\"\naddress = \"{}\"\n{}", broker.address(), broker.account(HUB_ACCOUNT)?)
     };
     let text = format!(
         r#"
@@ -79,25 +79,36 @@ file = {rules:?}
     Ok(path)
 }
 
+/// What is written for a site.
+pub struct Appliance<'a> {
+    /// The appliance: its data folder and settings file are named so.
+    pub name: &'a str,
+    /// The site it serves.
+    pub site: &'a str,
+    /// Its own port.
+    pub port: u16,
+    /// Where its line to the broker begins.
+    pub broker: &'a str,
+    /// Its account there; see [`Broker::account`].
+    pub account: &'a str,
+    /// Its printer.
+    pub printer: &'a str,
+    /// The hub's interface.
+    pub hub: &'a str,
+}
+
 /// Writes a site's settings.
-pub fn edge(
-    at: &Path,
-    id: &str,
-    port: u16,
-    broker: &str,
-    printer: &str,
-    hub: &str,
-    options: &ChainOptions,
-) -> Result<PathBuf> {
+pub fn edge(at: &Path, appliance: &Appliance, options: &ChainOptions) -> Result<PathBuf> {
+    let Appliance { name, site, port, broker, account, printer, hub } = appliance;
     let sync = pace(options);
-    let data = at.join(id);
+    let data = at.join(name);
     std::fs::create_dir_all(&data)?;
     let rules = at.join("rules.toml");
     let text = format!(
         r#"
 [site]
-id = "{id}"
-name = "{id}"
+id = "{site}"
+name = "{site}"
 time_zone = "Europe/Berlin"
 [data]
 directory = {data:?}
@@ -105,6 +116,7 @@ directory = {data:?}
 listen = "127.0.0.1:{port}"
 [broker]
 address = "{broker}"
+{account}
 [hub]
 enroll_url = "{hub}"
 {sync}
@@ -114,7 +126,7 @@ address = "{printer}"
 file = {rules:?}
 "#
     );
-    let path = at.join(format!("{id}.toml"));
+    let path = at.join(format!("{name}.toml"));
     std::fs::write(&path, text)?;
     Ok(path)
 }

@@ -206,14 +206,23 @@ fn intents(order: &Value) -> Vec<(String, String)> {
 }
 
 /// Looks again and again until it is so; an error when patience ends.
-pub async fn until<F, Fut>(what: &str, mut so: F) -> Result<()>
+pub async fn until<F, Fut>(what: &str, so: F) -> Result<()>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<bool>>,
+{
+    until_within(PATIENCE, what, so).await
+}
+
+/// The same with a patience of one's own.
+pub async fn until_within<F, Fut>(patience: Duration, what: &str, mut so: F) -> Result<()>
 where
     F: FnMut() -> Fut,
     Fut: Future<Output = Result<bool>>,
 {
     let begun = Instant::now();
     let mut last = json!(null);
-    while begun.elapsed() < PATIENCE {
+    while begun.elapsed() < patience {
         match so().await {
             Ok(true) => return Ok(()),
             Ok(false) => {}
@@ -221,5 +230,5 @@ where
         }
         tokio::time::sleep(Duration::from_millis(60)).await;
     }
-    bail!("waited {PATIENCE:?} for {what}; last error: {last}")
+    bail!("waited {patience:?} for {what}; last error: {last}")
 }
