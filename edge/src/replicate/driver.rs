@@ -5,11 +5,12 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use outpost_mqtt::{Line, LineEvent, LineSettings, LineSettingsError, Role};
-use outpost_sync::{Effect, Identity, Input, Mark, Notice, PublicIdentity, Session};
+use outpost_sync::{Effect, Identity, Input, Notice, PublicIdentity, Session};
 use rand::rngs::StdRng;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::acknowledged::Acknowledged;
 use super::conversation;
 use super::enroll::enrolled;
 use super::status::SILENT;
@@ -26,6 +27,8 @@ const HELLOS_UNTIL_SILENT: u64 = 3;
 /// How long acknowledgements are gathered before they are written down. Each costs a commit that scans would wait
 /// for, and one that is lost costs no more than sending again.
 const ACKNOWLEDGE_EVERY: Duration = Duration::from_millis(500);
+/// How long one waits that could not be written down, mostly for room on the disk.
+const ACKNOWLEDGE_AGAIN: Duration = Duration::from_secs(5);
 
 /// Why the driver cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -70,8 +73,7 @@ struct Driver {
     line: Line,
     rng: StdRng,
     inputs: VecDeque<Input>,
-    /// Of each incarnation the last mark that was acknowledged and is not written down yet.
-    acknowledged: Vec<Mark>,
+    acknowledged: Acknowledged,
     acknowledge_at: Option<Instant>,
 }
 
@@ -99,7 +101,7 @@ impl Driver {
             line,
             rng: rand::make_rng(),
             inputs: VecDeque::new(),
-            acknowledged: Vec::new(),
+            acknowledged: Acknowledged::default(),
             acknowledge_at: None,
         })
     }
@@ -167,8 +169,7 @@ impl Driver {
         for effect in effects {
             match effect {
                 Effect::Acknowledged(mark) => {
-                    self.acknowledged.retain(|known| known.incarnation != mark.incarnation);
-                    self.acknowledged.push(mark);
+                    self.acknowledged.hear(mark);
                     self.acknowledge_at.get_or_insert_with(|| Instant::now() + ACKNOWLEDGE_EVERY);
                 }
                 effect => self.carry_out(effect).await?,
@@ -179,9 +180,13 @@ impl Driver {
 
     async fn write_acknowledgements(&mut self) -> Result<(), DriverError> {
         self.acknowledge_at = None;
-        for mark in std::mem::take(&mut self.acknowledged) {
-            self.state.writer.submit_patiently(Job::Acknowledge(mark)).await?;
-            self.state.writer.tell(News::Sync);
+        for mark in self.acknowledged.take() {
+            let answer = self.state.writer.submit_patiently(Job::Acknowledge(mark)).await?;
+            if self.acknowledged.answered(mark, Some(&answer)) {
+                self.state.writer.tell(News::Sync);
+            } else {
+                self.acknowledge_at.get_or_insert_with(|| Instant::now() + ACKNOWLEDGE_AGAIN);
+            }
         }
         Ok(())
     }

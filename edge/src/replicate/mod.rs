@@ -1,6 +1,7 @@
 //! Replication with the hub: the driver owns the engine's session and moves frames; what arrives is admitted and
 //! applied inside the writer's transaction.
 
+pub mod acknowledged;
 mod admit;
 pub mod apply;
 pub mod conversation;
