@@ -153,11 +153,7 @@ impl World {
             }
             Act::Reboot { site, dead_clock, for_ms } if self.edges[site].running.is_some() => {
                 self.crash_site(site, for_ms)?;
-                let clocks = &mut self.edges[site].clocks;
-                clocks.reboot(now + for_ms);
-                if dead_clock {
-                    clocks.ahead_ms = -super::clock::MORNING;
-                }
+                self.edges[site].switched_off = Some(dead_clock);
             }
             Act::Suspend { site, for_ms } => self.edges[site].asleep_until = now + for_ms,
             Act::ClockJump { site, by_ms } => self.edges[site].clocks.ahead_ms += by_ms,

@@ -79,7 +79,7 @@ pub fn deliver(hub: &mut HubNode, now: u64, truth: &mut Truth, payload: &Value, 
         _ => {}
     }
     for (line, qty) in lines {
-        truth.ordered.insert((id, line), qty);
+        truth.claims.order(id, line, qty);
     }
     Ok(new)
 }

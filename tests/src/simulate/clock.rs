@@ -27,10 +27,13 @@ impl Clocks {
         Self { ahead_ms: 0, booted_at: -3_600_000, boots: 1, machine }
     }
 
-    /// The machine was switched off and on.
-    pub fn reboot(&mut self, now: u64) {
+    /// The machine was switched off and on; a dead clock begins where clocks begin.
+    pub fn reboot(&mut self, now: u64, dead: bool) {
         self.booted_at = now as i64 - 20_000;
         self.boots += 1;
+        if dead {
+            self.ahead_ms = -MORNING;
+        }
     }
 
     /// What all clocks show.

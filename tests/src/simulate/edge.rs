@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use anyhow::{Context, Result};
+use outpost_edge::replicate::acknowledged::Acknowledged;
 use outpost_edge::replicate::apply::HUB;
 use outpost_edge::replicate::conversation;
 use outpost_edge::store;
@@ -23,6 +24,8 @@ use super::disk;
 
 /// How long acknowledgements are gathered, as the driver does.
 const ACKNOWLEDGE_EVERY: u64 = 500;
+/// How long one waits that could not be written down.
+const ACKNOWLEDGE_AGAIN: u64 = 5_000;
 
 /// Of a defect: commits that a crash takes, at most.
 const COMMITS_LOST: u32 = 6;
@@ -43,6 +46,8 @@ pub struct EdgeNode {
     pub tick_at: Option<u64>,
     /// The machine sleeps until then.
     pub asleep_until: u64,
+    /// The machine was switched off; whether its wall clock has no battery.
+    pub switched_off: Option<bool>,
     /// The next commit fails; whether it reaches the disk.
     pub commit_fails: Option<bool>,
     /// Commits take so long.
@@ -70,7 +75,7 @@ pub struct Running {
     pub acknowledge_at: Option<u64>,
     session: Session,
     incarnation: Incarnation,
-    acknowledged: Vec<Mark>,
+    acknowledged: Acknowledged,
     /// Of a defect: what was acknowledged and is still to be stored.
     owed: Vec<Job>,
 }
@@ -115,6 +120,7 @@ impl EdgeNode {
             line_up: false,
             tick_at: None,
             asleep_until: 0,
+            switched_off: None,
             commit_fails: None,
             slow_disk_ms: 0,
             defect: None,
@@ -149,6 +155,9 @@ impl EdgeNode {
     /// Starts the daemon on what the disk holds.
     pub fn boot(&mut self, now: u64) -> Result<()> {
         let mut database = self.disk.take().context("a machine without a disk")?;
+        if let Some(dead_clock) = self.switched_off.take() {
+            self.clocks.reboot(now, dead_clock);
+        }
         store::prepare(&mut database, self.moment(now).wall)?;
         let core = Core::open(database, self.site.clone(), Limits { open_documents_max: 16 }, &mut self.ids)?;
         let session = conversation::open(
@@ -163,7 +172,7 @@ impl EdgeNode {
             core,
             session,
             incarnation,
-            acknowledged: Vec::new(),
+            acknowledged: Acknowledged::default(),
             acknowledge_at: None,
             owed: Vec::new(),
         });
@@ -268,8 +277,7 @@ impl EdgeNode {
             }
             Effect::Acknowledged(mark) => {
                 said.acknowledged.push(mark);
-                running.acknowledged.retain(|known| known.incarnation != mark.incarnation);
-                running.acknowledged.push(mark);
+                running.acknowledged.hear(mark);
                 running.acknowledge_at.get_or_insert(now + ACKNOWLEDGE_EVERY);
             }
             Effect::Quarantine { bytes, reason } => {
@@ -294,10 +302,16 @@ impl EdgeNode {
     pub fn write_acknowledgements(&mut self, now: u64, said: &mut Said) -> Result<()> {
         let Some(running) = &mut self.running else { return Ok(()) };
         running.acknowledge_at = None;
-        let marks = std::mem::take(&mut running.acknowledged);
-        let mut jobs: Vec<Job> = marks.into_iter().map(Job::Acknowledge).collect();
+        let marks = running.acknowledged.take();
+        let mut jobs: Vec<Job> = marks.iter().copied().map(Job::Acknowledge).collect();
         jobs.append(&mut running.owed);
-        self.submit(now, &jobs, said)?;
+        let answers = self.submit(now, &jobs, said)?;
+        let Some(running) = &mut self.running else { return Ok(()) };
+        for (number, mark) in marks.into_iter().enumerate() {
+            if !running.acknowledged.answered(mark, answers.get(number)) {
+                running.acknowledge_at.get_or_insert(now + ACKNOWLEDGE_AGAIN);
+            }
+        }
         Ok(())
     }
 
@@ -375,5 +389,10 @@ impl EdgeNode {
 
 /// A quieter conversation than the shipped one: a run lasts for hours.
 pub fn settings() -> Settings {
-    Settings { hello_every_ms: 60_000, silent_after_ms: 180_000, compression_level: 1, ..Settings::default() }
+    Settings {
+        hello_every_ms: 120_000,
+        silent_after_ms: 360_000,
+        compression_level: 1,
+        ..Settings::default()
+    }
 }

@@ -121,7 +121,8 @@ impl HubNode {
     pub fn boot(&mut self, now: u64) -> Result<()> {
         self.set_hands(now);
         let text = format!(
-            "[data]\ndirectory = {:?}\n[database]\nconnections_max = 2\n[sync]\nhello_interval = \"60s\"\n\
+            "[data]\ndirectory = {:?}\n[database]\nconnections_max = 2\n[sync]\nhello_interval = \"120s\"\n\
+             [archive]\nafter = \"1h\"\n\
              [authority]\nrenew_interval = \"5m\"\n[sscc]\ncompany_prefix = \"4012345\"\nblock_size = 40\n\
              block_low = 10\n{}",
             self.folder.path(),
@@ -336,6 +337,14 @@ impl HubNode {
         self.set_hands(now);
         let Some(hub) = self.hub().cloned() else { return Ok(()) };
         Ok(self.runtime.block_on(work::authority::pass(&hub, true))?)
+    }
+
+    /// The archive worker's pass.
+    pub fn pack(&mut self, now: u64) -> Result<()> {
+        self.set_hands(now);
+        let Some(hub) = self.hub().cloned() else { return Ok(()) };
+        self.runtime.block_on(work::archive::pass(&hub, 1))?;
+        Ok(())
     }
 
     /// Frames to publish.

@@ -2,12 +2,15 @@
 //! everything from one seed; the nodes run the product's own code. docs/simulator.md tells how to use it.
 
 mod acts;
+mod at_hub;
+mod at_site;
 mod channel;
 mod clock;
 mod defects;
 mod disk;
 mod edge;
 mod ending;
+mod exclusive;
 mod hub;
 mod line;
 mod morning;

@@ -63,6 +63,7 @@ impl World {
             return Ok(());
         }
         self.story.tell(self.now, &self.edges[site].id, || "is restored from an image".to_owned());
+        self.truth.claims.forget(site);
         let truth = &mut self.truth.sites[site];
         truth.restored = true;
         if let Some(database) = self.edges[site].database() {

@@ -48,6 +48,8 @@ pub struct Swarm {
     pub betrayals: u32,
     pub hub_restores: u32,
     pub site_restores: u32,
+    /// Whether daemons drop what both sides have, and the hub packs closed cases.
+    pub tidy: bool,
 }
 
 /// Faults that no seed draws yet, because the product does not survive them: `--also NAME` switches them on.
@@ -96,6 +98,7 @@ impl Swarm {
             replays: on(rng, 30, 8),
             forgeries: on(rng, 25, 8),
             betrayals: on(rng, 20, 4),
+            tidy: rng.random_range(0..100) < 60,
             ..Self::default()
         }
     }

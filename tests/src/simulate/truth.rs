@@ -10,11 +10,12 @@ use outpost_model::command::Outcome;
 use outpost_model::fact::LabelKind;
 use outpost_model::fulfillment::Fulfillment;
 use outpost_model::id::{CaseId, CommandId, LineNo, OrderId, SiteId};
-use outpost_model::quantity::Quantity;
+use outpost_model::time::UtcMillis;
 use outpost_sync::{Incarnation, Mark, Running};
 use rusqlite::Connection;
 
 use super::edge::EdgeNode;
+use super::exclusive::{Claims, Seen};
 
 /// Something that must never be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,12 +76,10 @@ pub struct Truth {
     pub sites: Vec<SiteTruth>,
     /// Orders whose capture was answered, by the channel's reference.
     pub captured: BTreeMap<String, OrderId>,
-    /// Units ordered, by order and line.
-    pub ordered: BTreeMap<(OrderId, LineNo), i64>,
+    /// What sites claim of orders.
+    pub claims: Claims,
     /// Whether the hub's database was replaced by an older one.
     pub hub_restored: bool,
-    /// Which order a case belongs to.
-    orders: BTreeMap<CaseId, OrderId>,
     /// Serials that were put on a container: which one.
     serials: BTreeMap<String, (SiteId, CaseId)>,
 }
@@ -136,22 +135,25 @@ impl Truth {
         Ok(())
     }
 
-    /// Something was committed at a site.
-    pub fn look_at_site(&mut self, edge: &EdgeNode, news: &[News]) -> Result<()> {
+    /// Something was committed at a site. `now`: what time it is at the hub.
+    pub fn look_at_site(&mut self, edge: &EdgeNode, news: &[News], now: UtcMillis) -> Result<()> {
         let Some(database) = edge.database() else { return Ok(()) };
-        let mut stock = false;
+        let (mut stock, mut cases) = (false, Vec::new());
         for piece in news {
             match piece {
                 News::Case(case) => {
                     stock = true;
                     if let Some(row) = case::load(database, *case)? {
                         self.look_at_case(edge, &row.state)?;
+                        let permitted = !self.sites[edge.number].without_permission.contains(case);
+                        cases.push(Seen { row, permitted });
                     }
                 }
                 News::Stock(_) => stock = true,
                 _ => {}
             }
         }
+        self.claims.look(edge, &cases, now)?;
         if stock {
             if !self.sites[edge.number].restored {
                 self.look_at_stock(edge, database)?;
@@ -199,36 +201,6 @@ impl Truth {
         truth.left.insert(id, left);
         if case.exceptions.iter().any(|exception| exception.code != "observed_not_handed_over") {
             truth.without_permission.insert(id);
-        }
-        self.orders.insert(id, case.header.order);
-        self.look_at_permissions(case)
-    }
-
-    /// I6: over all sites, no more units leave with permission than were ordered.
-    fn look_at_permissions(&self, case: &Fulfillment) -> Result<()> {
-        let order = case.header.order;
-        for line in case.lines.keys() {
-            let Some(ordered) = self.ordered.get(&(order, *line)) else { continue };
-            let added: Quantity = case.added.values().copied().sum();
-            let mut sum = 0;
-            for site in &self.sites {
-                for (id, left) in &site.left {
-                    if self.orders.get(id) == Some(&order) && !site.without_permission.contains(id) {
-                        sum += left
-                            .iter()
-                            .filter(|((of, _), _)| of == line)
-                            .map(|(_, units)| units)
-                            .sum::<i64>();
-                    }
-                }
-            }
-            if sum > *ordered + added.delta() {
-                violated!(
-                    "I6",
-                    "{sum} units of line {line} of order {} left with permission, {ordered} were ordered",
-                    case.header.order_number
-                );
-            }
         }
         Ok(())
     }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use outpost_edge::write::Job;
 use outpost_model::command::Command;
 use outpost_sync::Input;
 use rand::rngs::StdRng;
@@ -16,7 +17,7 @@ use super::plan::Plan;
 use super::queue::Queue;
 use super::rogue::Rogue;
 use super::story::Story;
-use super::truth::{Truth, on_hand, rights, violated};
+use super::truth::{Truth, on_hand, rights};
 
 /// How often the hub's workers look by themselves.
 const WORK_EVERY: u64 = 30_000;
@@ -24,6 +25,8 @@ const WORK_EVERY: u64 = 30_000;
 const RENEW_EVERY: u64 = 300_000;
 /// How often the hub notes how far it has come.
 const RISE_EVERY: u64 = 60_000;
+/// How often daemons tidy up.
+const TIDY_EVERY: u64 = 420_000;
 /// How often everything is backed up.
 pub const BACK_UP_EVERY: u64 = 900_000;
 
@@ -64,6 +67,8 @@ pub enum Happening {
     HubRenew,
     /// The hub notes how far its database has come.
     HubRise,
+    /// Daemons drop what nobody needs any more.
+    Tidy,
     /// Everything is backed up that may be restored later.
     BackUp,
     /// Channels deliver once more what a restored hub has forgotten.
@@ -141,6 +146,9 @@ impl World {
         queue.plan(0, Happening::HubLine);
         queue.plan(WORK_EVERY, Happening::HubWorkTimer);
         queue.plan(RENEW_EVERY, Happening::HubRenew);
+        if plan.swarm.tidy {
+            queue.plan(TIDY_EVERY, Happening::Tidy);
+        }
         if plan.swarm.hub_restores > 0 {
             queue.plan(500, Happening::HubRise);
         }
@@ -230,6 +238,10 @@ impl World {
                 let (outcome, now) = (self.hub.rise(self.now), self.now);
                 self.after_hub(now, outcome)
             }
+            Happening::Tidy => {
+                self.queue.plan(self.now + TIDY_EVERY, Happening::Tidy);
+                self.tidy()
+            }
             Happening::BackUp => self.back_up(),
             Happening::Redeliver => self.redeliver(),
             Happening::HubRenew => {
@@ -249,196 +261,20 @@ impl World {
         (self.now < until).then_some(until)
     }
 
-    fn arrive_at_hub(&mut self, site: usize, frame: Vec<u8>) -> Result<()> {
-        self.story.count(self.now, 1, &frame);
-        if self.hub.running.is_none() || !self.hub.line_up {
-            return Ok(());
+    /// Sites drop what both sides have, and the hub packs what has been closed for long.
+    fn tidy(&mut self) -> Result<()> {
+        for site in 0..self.edges.len() {
+            if self.awake_at(site).is_none() && self.edges[site].running.is_some() {
+                let mut said = Said::default();
+                self.edges[site].submit(self.now, &[Job::Housekeep], &mut said)?;
+                self.after_site(site, said)?;
+            }
         }
         if self.now < self.hub.paused_until {
-            // It waits in the queue before the worker that stands still.
-            self.queue.plan(self.hub.paused_until, Happening::Up(site, frame));
             return Ok(());
         }
-        let id = self.edges[site].id.clone();
-        let (outcome, now) = (self.hub.receive(self.now, &id, frame), self.now);
-        self.after_hub(now, outcome)?;
-        self.acknowledged_by_site(site)
-    }
-
-    /// What a site says to have must be on its disk.
-    fn acknowledged_by_site(&self, site: usize) -> Result<()> {
-        let edge = &self.edges[site];
-        if self.truth.sites[site].restored {
-            return Ok(());
-        }
-        for (incarnation, n) in self.hub.acknowledged_by(&edge.id)? {
-            let has = edge.has_of_hub(incarnation)?;
-            if has < n {
-                violated!("acknowledged", "{} has acknowledged {n} items of the hub, and has {has}", edge.id);
-            }
-        }
-        Ok(())
-    }
-
-    fn arrive_at_site(&mut self, site: usize, frame: Vec<u8>) -> Result<()> {
-        self.story.count(self.now, 2, &frame);
-        self.rogue_hears(site, &frame);
-        if !self.edges[site].line_up {
-            return Ok(());
-        }
-        if let Some(later) = self.awake_at(site) {
-            self.queue.plan(later, Happening::Down(site, frame));
-            return Ok(());
-        }
-        self.give(site, Input::Received(frame))
-    }
-
-    /// Hands an input to a site and carries out what follows.
-    pub fn give(&mut self, site: usize, input: Input) -> Result<()> {
-        let mut said = Said::default();
-        self.edges[site].give(self.now, input, &mut said)?;
-        self.after_site(site, said)
-    }
-
-    fn acknowledge(&mut self, site: usize, at: u64) -> Result<()> {
-        let due = self.edges[site].running.as_ref().and_then(|running| running.acknowledge_at);
-        if due != Some(at) {
-            return Ok(());
-        }
-        let mut said = Said::default();
-        self.edges[site].write_acknowledgements(self.now, &mut said)?;
-        self.after_site(site, said)
-    }
-
-    /// Carries out what a site said.
-    pub fn after_site(&mut self, site: usize, said: Said) -> Result<()> {
-        let Said { frames, news, committed, acknowledged, died, .. } = said;
-        for frame in frames {
-            for arrival in self.line.send(self.now, site, true, frame) {
-                self.queue.plan(arrival.at, Happening::Up(site, arrival.frame));
-            }
-        }
-        for mark in acknowledged {
-            self.acknowledged_by_hub(site, mark)?;
-        }
-        if committed && self.watched {
-            self.truth.look_at_site(&self.edges[site], &news)?;
-            self.look_at_time(site)?;
-        }
-        if let Some(why) = died {
-            self.story.tell(self.now, &self.edges[site].id, || format!("dies: {why}"));
-            self.crash_site(site, 1_000)?;
-        }
-        self.plan_site(site);
-        Ok(())
-    }
-
-    /// What the hub says to have must be on its disk.
-    fn acknowledged_by_hub(&mut self, site: usize, mark: outpost_sync::Mark) -> Result<()> {
-        let most = self.truth.sites[site].acknowledged.entry(mark.incarnation).or_insert(0);
-        *most = mark.n.max(*most);
-        if self.hub.running.is_some() && !self.truth.hub_restored {
-            let has = self.hub.has_of_site(&self.edges[site].id)?;
-            let has = has.get(&mark.incarnation).copied().unwrap_or(0);
-            if has < mark.n {
-                violated!(
-                    "acknowledged",
-                    "the hub has acknowledged {} items of {}, and has {has}",
-                    mark.n,
-                    self.edges[site].id
-                );
-            }
-        }
-        Ok(())
-    }
-
-    /// Plans when a site is to be woken.
-    fn plan_site(&mut self, site: usize) {
-        let now = self.now;
-        let edge = &mut self.edges[site];
-        if let Some(at) = edge.wake_at() {
-            let at = at.max(now + 1);
-            if edge.tick_at.is_none_or(|planned| at < planned) {
-                edge.tick_at = Some(at);
-                self.queue.plan(at, Happening::SiteTick(site, at));
-            }
-        }
-        if let Some(at) = edge.running.as_ref().and_then(|running| running.acknowledge_at) {
-            self.queue.plan(at.max(now + 1), Happening::Acknowledge(site, at));
-        }
-    }
-
-    fn boot_site(&mut self, site: usize) -> Result<()> {
-        if self.edges[site].running.is_some() {
-            return Ok(());
-        }
-        self.edges[site].boot(self.now)?;
-        self.truth.look_at_name(&self.edges[site])?;
-        self.story.tell(self.now, &self.edges[site].id, || "starts again".to_owned());
-        self.truth.look_after_start(&self.edges[site])?;
-        self.queue.plan(self.now + 200, Happening::SiteLine(site));
-        self.plan_site(site);
-        Ok(())
-    }
-
-    /// A site's daemon dies and starts again after a while.
-    pub fn crash_site(&mut self, site: usize, for_ms: u64) -> Result<()> {
-        self.edges[site].crash()?;
-        self.queue.plan(self.now + for_ms, Happening::SiteBoot(site));
-        Ok(())
-    }
-
-    fn site_line(&mut self, site: usize) -> Result<()> {
-        if self.edges[site].running.is_none() || self.edges[site].line_up {
-            return Ok(());
-        }
-        if self.line.is_cut(site, self.now) {
-            self.queue.plan(self.now + 2_000, Happening::SiteLine(site));
-            return Ok(());
-        }
-        self.story.tell(self.now, &self.edges[site].id, || "has its line".to_owned());
-        self.give(site, Input::LineUp)
-    }
-
-    fn boot_hub(&mut self) -> Result<()> {
-        if self.hub.running.is_none() {
-            self.hub.boot(self.now)?;
-            self.story.tell(self.now, &"hub", || "starts again".to_owned());
-            self.queue.plan(self.now + 100, Happening::HubLine);
-        }
-        Ok(())
-    }
-
-    fn hub_work(&mut self) -> Result<()> {
-        if self.now < self.hub.paused_until || self.hub.running.is_none() {
-            return Ok(());
-        }
-        let (outcome, now) = (self.hub.work(self.now), self.now);
-        self.after_hub(now, outcome)?;
-        self.look_at_hub()
-    }
-
-    /// Carries out what the hub said.
-    pub fn after_hub(&mut self, now: u64, outcome: Result<()>) -> Result<()> {
-        outcome.context("the hub")?;
-        if self.hub.wake(now)? && !self.queue.any(|planned| matches!(planned, Happening::HubWork)) {
-            self.queue.plan(now + 50, Happening::HubWork);
-        }
-        for (id, frame) in self.hub.frames() {
-            let Some(site) = self.edges.iter().position(|edge| edge.id == id) else { continue };
-            for arrival in self.line.send(now, site, false, frame) {
-                self.queue.plan(arrival.at, Happening::Down(site, arrival.frame));
-            }
-        }
-        for (id, at) in self.hub.wakes() {
-            let at = at.max(now + 1);
-            let Some(site) = self.edges.iter().position(|edge| edge.id == id) else { continue };
-            if self.hub.tick_at.get(&id).is_none_or(|planned| at < *planned) {
-                self.hub.tick_at.insert(id, at);
-                self.queue.plan(at, Happening::HubTick(site, at));
-            }
-        }
-        Ok(())
+        let (outcome, now) = (self.hub.pack(self.now), self.now);
+        self.after_hub(now, outcome)
     }
 
     /// A number that nobody else has.

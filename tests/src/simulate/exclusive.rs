@@ -1,0 +1,147 @@
+//! Permission is exclusive: what sites may let go together with what has left is never more than was ordered, at any
+//! moment, whether anybody makes use of it or not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Result;
+use outpost_edge::store::{authority, case};
+use outpost_model::authority::{Authority, TrustedTime};
+use outpost_model::fulfillment::Fulfillment;
+use outpost_model::header::Service;
+use outpost_model::id::{CaseId, LineNo, OrderId};
+use outpost_model::quantity::Quantity;
+use outpost_model::time::UtcMillis;
+
+use super::edge::EdgeNode;
+use super::truth::violated;
+
+/// A case as it is committed at a site.
+pub struct Seen {
+    /// What is stored of it.
+    pub row: case::CaseRow,
+    /// Whether what has left of it left with permission.
+    pub permitted: bool,
+}
+
+/// What sites claim of orders.
+#[derive(Debug, Default)]
+pub struct Claims {
+    ordered: BTreeMap<(OrderId, LineNo), i64>,
+    orders: BTreeMap<OrderId, BTreeMap<(usize, CaseId), Claim>>,
+    authority: BTreeMap<usize, Authority>,
+}
+
+/// A case of an order at one site.
+#[derive(Debug)]
+struct Claim {
+    /// The position of its header in the hub's stream.
+    position: u64,
+    service: Service,
+    lines: BTreeMap<LineNo, Units>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Units {
+    /// Not gone yet, and the case has not ended.
+    here: i64,
+    /// Gone with permission.
+    left: i64,
+    /// Ordered on top, as the case says.
+    added: i64,
+}
+
+impl Claims {
+    /// A channel has ordered units of a line.
+    pub fn order(&mut self, order: OrderId, line: LineNo, units: i64) {
+        self.ordered.insert((order, line), units);
+    }
+
+    /// A site's disk was replaced: what it claims now is read anew.
+    pub fn forget(&mut self, site: usize) {
+        self.authority.remove(&site);
+        for claims in self.orders.values_mut() {
+            for (_, claim) in claims.iter_mut().filter(|((of, _), _)| *of == site) {
+                claim.lines.values_mut().for_each(|units| units.here = 0);
+            }
+        }
+    }
+
+    /// A site committed something about these cases. `now`: what time it is at the hub.
+    pub fn look(&mut self, edge: &EdgeNode, cases: &[Seen], now: UtcMillis) -> Result<()> {
+        let Some(database) = edge.database() else { return Ok(()) };
+        let mut touched: BTreeSet<OrderId> = BTreeSet::new();
+        for Seen { row, permitted } in cases {
+            let case = &row.state;
+            touched.insert(case.header.order);
+            let claim = Claim {
+                position: row.position,
+                service: case.header.service,
+                lines: units(case, *permitted),
+            };
+            let key = (edge.number, case.header.case);
+            self.orders.entry(case.header.order).or_default().insert(key, claim);
+        }
+        let given = authority::load(database)?;
+        if given.as_ref() != self.authority.get(&edge.number) {
+            match given {
+                Some(given) => self.authority.insert(edge.number, given),
+                None => self.authority.remove(&edge.number),
+            };
+            let of_site = |claims: &BTreeMap<(usize, CaseId), Claim>| {
+                claims.keys().any(|(site, _)| *site == edge.number)
+            };
+            touched.extend(self.orders.iter().filter(|(_, claims)| of_site(claims)).map(|(order, _)| *order));
+        }
+        touched.into_iter().try_for_each(|order| self.look_at(order, now))
+    }
+
+    fn look_at(&self, order: OrderId, now: UtcMillis) -> Result<()> {
+        let Some(claims) = self.orders.get(&order) else { return Ok(()) };
+        let mut sums: BTreeMap<LineNo, (i64, i64, i64)> = BTreeMap::new();
+        for ((site, _), claim) in claims {
+            let permitted = self.authority.get(site).is_some_and(|given| {
+                given.covers(claim.position, claim.service, TrustedTime::AtMost(now)).is_ok()
+            });
+            for (line, units) in &claim.lines {
+                let (left, may_leave, added) = sums.entry(*line).or_default();
+                *left += units.left;
+                *may_leave += if permitted { units.here } else { 0 };
+                *added = units.added.max(*added);
+            }
+        }
+        for (line, (left, may_leave, added)) in sums {
+            let Some(ordered) = self.ordered.get(&(order, line)) else { continue };
+            if left > ordered + added {
+                violated!(
+                    "I6",
+                    "{left} units of line {line} of order {order} left with permission, {ordered} were ordered"
+                );
+            }
+            if may_leave > 0 && left + may_leave > ordered + added {
+                let who: Vec<_> = claims.iter().map(|((site, case), claim)| (site, case, claim)).collect();
+                violated!(
+                    "exclusive",
+                    "{may_leave} units of line {line} of order {order} may leave after {left} have, and {ordered} \
+                     were ordered: {who:?}"
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+fn units(case: &Fulfillment, permitted: bool) -> BTreeMap<LineNo, Units> {
+    let live = case.ended().is_none();
+    let added = |line: &LineNo| case.added.get(line).copied().unwrap_or(Quantity::ZERO).delta();
+    let of = |line: &LineNo| {
+        let units = &case.lines[line];
+        let here = (units.open + units.picked + units.staged).delta();
+        let left = units.handed_over.delta();
+        Units {
+            here: if live { here } else { 0 },
+            left: if permitted { left } else { 0 },
+            added: added(line),
+        }
+    };
+    case.lines.keys().map(|line| (*line, of(line))).collect()
+}
