@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use outpost_edge::store::{self, audit};
-use outpost_edge::testing::{Bench, CASE_SKU};
+use outpost_edge::testing::{Bench, CASE_SKU, Served, product};
 use outpost_edge::write::{Answer, Job};
 use outpost_model::command::{CaseCommand, Outcome, SiteCommand};
 use outpost_model::header::Service;
@@ -197,6 +197,26 @@ fn a_full_disk_is_answered_and_survived() {
     let sell = SiteCommand::Sell { sku: sku(), qty: Quantity::ONE, location: None, receipt: None };
     assert!(matches!(bench.act_for_site(sell), Answer::Applied(_)), "there is room again");
     assert!(audit::verify(bench.core.connection()).is_ok());
+}
+
+/// What is left below half of the floor is for what must still be written.
+#[tokio::test(flavor = "multi_thread")]
+async fn with_hardly_any_room_what_the_hub_sends_is_not_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::stocked(folder.path(), 10);
+    let product = product("OTHER", "4006381333948");
+    let item = bench.hub.products(2, &[product]);
+    let batch = Job::Merge(bench.hub.batch(vec![item]));
+    let mark = bench.outbox().last().unwrap().mark;
+    let served = Served::start(bench);
+    let writer = &served.state.writer;
+    writer.storage().set_floor(800);
+    writer.storage().note_free(399);
+    let Answer::Failed(failed) = writer.submit(batch.clone()).await.unwrap() else { panic!("it was taken") };
+    assert_eq!(failed.code, "storage_full");
+    assert_eq!(writer.submit(Job::Acknowledge(mark)).await.unwrap(), Answer::Done, "this makes room");
+    writer.storage().note_free(400);
+    assert_eq!(writer.submit(batch).await.unwrap(), Answer::Merged(Vec::new()), "the hub sends it again");
 }
 
 #[test]

@@ -111,19 +111,37 @@ impl Daemon {
     async fn ask(&self, id: &str) -> Option<Answer> {
         match self.kind {
             "edge" => {
-                let open = command(id, "017", "scan-1", json!({ "do": "open" }));
-                self.api.post("/v1/commands", &json!({ "commands": [open] })).await.ok()
+                let sale = command(id, "017", "till-1", json!({ "do": "sell", "sku": "A-1", "qty": 1 }));
+                self.api.post("/v1/commands", &json!({ "commands": [sale] })).await.ok()
             }
             _ => self.api.post("/v1/orders", &order(id)).await.ok(),
         }
     }
 
-    /// Whether an answer says that it was done.
-    fn is_done(&self, answer: &Answer) -> bool {
+    /// What an answer says was done: the events, or the order. Nothing when it says that nothing was.
+    fn done(&self, answer: &Answer) -> Option<Value> {
         match self.kind {
-            "edge" => answer.status == 200 && answer.body["outcomes"][0]["result"] != "failed",
-            _ => matches!(answer.status, 200 | 201),
+            "edge" => {
+                let outcome = &answer.body["outcomes"][0];
+                let done = answer.status == 200
+                    && matches!(outcome["result"].as_str(), Some("applied" | "repeated"));
+                done.then(|| outcome["events"].clone())
+            }
+            _ => matches!(answer.status, 200 | 201).then(|| answer.body["order"].clone()),
         }
+    }
+
+    /// Asks, and expects that it was done.
+    async fn do_it(&self, id: &str) -> Value {
+        let answer = self.ask(id).await.unwrap();
+        let done = self.done(&answer).unwrap_or_else(|| panic!("{}: {}", answer.status, answer.body));
+        assert!(!done.is_null() && done != json!([]), "an answer names what was done: {}", answer.body);
+        done
+    }
+
+    /// Whether the process that was started still runs.
+    fn still_runs(&mut self) -> bool {
+        self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_none())
     }
 
     /// How often something stands in the database.
@@ -170,7 +188,7 @@ async fn fills_up_and_is_freed(kind: &'static str) {
     daemon.start();
     daemon.wait_ready().await;
     let (before, during) = (new_command_id(), new_command_id());
-    assert!(daemon.is_done(&daemon.ask(&before).await.unwrap()));
+    let answered = daemon.do_it(&before).await;
     daemon.set_disk("full");
     let refused = daemon.ask(&during).await.unwrap();
     assert_eq!(
@@ -186,8 +204,11 @@ async fn fills_up_and_is_freed(kind: &'static str) {
     assert_eq!((again.status, again.body["code"].as_str()), (503, Some("storage_full")));
     daemon.set_disk("");
     daemon.wait_ready().await;
-    assert!(daemon.is_done(&daemon.ask(&during).await.unwrap()), "the same command, once there is room");
-    assert!(daemon.is_done(&daemon.ask(&before).await.unwrap()), "what was answered is answered again");
+    let done = daemon.do_it(&during).await;
+    assert_ne!(done, answered, "the same command, once there is room");
+    assert_eq!(daemon.do_it(&before).await, answered, "what was answered is answered again");
+    assert_eq!(daemon.do_it(&during).await, done, "and done once");
+    assert!(daemon.still_runs(), "nothing of this ends the process");
     if kind == "hub" {
         assert_eq!(daemon.count().await, 2);
     }
@@ -198,16 +219,23 @@ async fn cannot_sync(kind: &'static str) {
     daemon.start();
     daemon.wait_ready().await;
     let (before, during) = (new_command_id(), new_command_id());
-    assert!(daemon.is_done(&daemon.ask(&before).await.unwrap()));
+    let answered = daemon.do_it(&before).await;
     daemon.set_disk("sync_fails");
     let answer = daemon.ask(&during).await;
-    assert!(answer.is_none_or(|answer| !daemon.is_done(&answer)), "nobody is told that it was done");
-    assert_eq!(daemon.ended().await, Some(FATE_UNKNOWN));
+    assert!(answer.is_none_or(|answer| daemon.done(&answer).is_none()), "nobody is told that it was done");
+    assert_eq!(daemon.ended().await, Some(FATE_UNKNOWN), "it is not tried again by the same process");
+    daemon.start();
+    assert_ne!(daemon.ended().await, Some(0), "the next one ends as well, as long as nothing can be synced");
     daemon.set_disk("");
     daemon.start();
     daemon.wait_ready().await;
-    assert!(daemon.is_done(&daemon.ask(&during).await.unwrap()));
-    assert!(daemon.is_done(&daemon.ask(&before).await.unwrap()));
+    assert_eq!(daemon.do_it(&before).await, answered, "what was answered is answered again");
+    let done = daemon.do_it(&during).await;
+    assert_eq!(
+        daemon.do_it(&during).await,
+        done,
+        "done once, whether the commit had reached the disk or not"
+    );
     if kind == "hub" {
         assert_eq!(daemon.count().await, 2, "each order once");
     }

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use outpost_disk::{Call, Disk, Fault, Honesty, Kind, Loss, Trouble};
 use outpost_hub::HubError;
 use outpost_hub::app::capture::Answer;
+use outpost_hub::replicate::storing;
 use outpost_lab::crash::hub::{DATABASE, capture_order, open};
+use outpost_sync::{Batch, Input, InstallId};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rusqlite::Connection;
@@ -123,6 +125,24 @@ async fn a_log_that_cannot_be_read_loses_nothing() {
     while endure(Fault::once(Trouble::Io, Call::Read, Some(Kind::Log), nth)).await.is_some() {
         nth += 7;
     }
+}
+
+/// Below half of the floor a site's frames are not stored either, and not acknowledged: the site sends them again.
+#[tokio::test]
+async fn with_hardly_any_room_what_sites_send_is_not_taken() {
+    let (disk, folder) = (Disk::new(), tempfile::tempdir().unwrap());
+    let opened = open(&disk, folder.path(), 1).await.unwrap();
+    let batch = Batch { site: "berlin-1".parse().unwrap(), install: InstallId([7; 16]), items: Vec::new() };
+    let storage = opened.hub.store.storage();
+    storage.set_floor(800);
+    for (free, looked_at) in [(800, true), (400, true), (399, false), (900, true)] {
+        storage.note_free(free);
+        let stored = storing::store(opened.hub.clone(), batch.clone()).await.unwrap();
+        // That nobody knows its key is found out only by who looks at it.
+        assert_eq!(stored.revoked, looked_at, "{free} bytes free");
+        assert!(matches!(stored.input, Input::StoreFailed), "{free} bytes free");
+    }
+    opened.close().await;
 }
 
 /// What is no database is told as such and at once.

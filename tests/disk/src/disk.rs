@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::{collections::BTreeMap, sync::Mutex, sync::PoisonError};
 
+use crate::content::Content;
 use crate::fault::Fault;
 use crate::image::Image;
-use crate::state::{Content, Shared};
+use crate::state::{Beside, Shared};
 use crate::tape::{Op, Tape};
 use crate::vfs;
 
@@ -78,8 +79,22 @@ impl Disk {
 
     /// Says where the program is: from here on it has answered all it counts by this number.
     pub fn mark(&self, number: u64) {
-        if let Some(tape) = &mut self.shared.lock().tape {
+        let mut state = self.shared.lock();
+        state.look_beside();
+        if let Some(tape) = &mut state.tape {
             tape.ops.push(Op::Marked(number));
+        }
+    }
+
+    /// Watches a file outside of the disk, so that an image can be put beside what that file held at the same moment. It
+    /// must be replaced whole and synced whenever it changes.
+    pub fn watch_beside(&self, path: &Path) {
+        let mut state = self.shared.lock();
+        state.beside = Some(Beside { path: path.to_owned(), seen: None });
+        let nothing_yet = state.tape.as_ref().is_some_and(|tape| tape.len() == tape.given);
+        state.look_beside();
+        if let Some(tape) = state.tape.as_mut().filter(|_| nothing_yet) {
+            tape.given = tape.len();
         }
     }
 

@@ -42,6 +42,7 @@ pub struct Player<'t> {
     names: BTreeMap<String, FileId>,
     renamed: Vec<usize>,
     marked: u64,
+    beside: Option<&'t [u8]>,
 }
 
 impl Tape {
@@ -55,11 +56,12 @@ impl Tape {
             names: BTreeMap::new(),
             renamed: Vec::new(),
             marked: 0,
+            beside: None,
         }
     }
 }
 
-impl Player<'_> {
+impl<'t> Player<'t> {
     /// How far it has played.
     pub fn at(&self) -> usize {
         self.at
@@ -68,6 +70,11 @@ impl Player<'_> {
     /// The last mark that was passed: what the program had answered by then.
     pub fn marked(&self) -> u64 {
         self.marked
+    }
+
+    /// What the watched file beside the disk held at this moment; nothing while there was none.
+    pub fn beside(&self) -> Option<&'t [u8]> {
+        self.beside
     }
 
     /// Plays up to this many operations; never back.
@@ -81,6 +88,7 @@ impl Player<'_> {
     fn step(&mut self, rng: &mut StdRng) {
         match &self.tape.ops[self.at] {
             Op::Marked(number) => self.marked = *number,
+            Op::Beside(bytes) => self.beside = Some(bytes),
             Op::Created { file, .. } => {
                 self.files.entry(*file).or_default();
                 self.renamed.push(self.at);

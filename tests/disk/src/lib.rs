@@ -17,6 +17,7 @@
 //! This is the only crate of the workspace with unsafe code: `vfs` is the boundary to C and `shm` the memory that
 //! SQLite shares between connections. All decisions are in the safe modules.
 
+mod content;
 mod disk;
 mod fault;
 mod image;

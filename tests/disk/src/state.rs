@@ -1,14 +1,15 @@
 //! The disk itself, without C: names, contents, locks, faults and the tape.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::ffi;
 
+use crate::content::Content;
 use crate::fault::{Call, Faults, Kind, Trouble, code};
 use crate::lock::{Holder, Locks};
 use crate::shm::SharedMemory;
@@ -32,10 +33,19 @@ pub(crate) struct State {
     pub names: BTreeMap<String, FileId>,
     pub files: Vec<Stored>,
     pub tape: Option<Tape>,
+    /// A file outside that is watched.
+    pub beside: Option<Beside>,
     pub faults: Faults,
     /// Bytes that fit on the disk.
     pub capacity: Option<u64>,
     holders: Holder,
+}
+
+/// A file that does not lie on the disk and is always replaced whole: which it is, and which version was seen last.
+#[derive(Debug)]
+pub(crate) struct Beside {
+    pub path: PathBuf,
+    pub seen: Option<(u64, i64, i64)>,
 }
 
 #[derive(Debug)]
@@ -46,12 +56,6 @@ pub(crate) struct Stored {
     folder_due: bool,
     locks: Locks,
     memory: Option<(Arc<SharedMemory>, u32)>,
-}
-
-#[derive(Debug)]
-pub(crate) enum Content {
-    Memory(Vec<u8>),
-    File(File),
 }
 
 /// A file as one connection has it open.
@@ -122,6 +126,7 @@ impl State {
     }
 
     fn record(&mut self, op: impl FnOnce() -> Op) {
+        self.look_beside();
         if let Some(tape) = &mut self.tape {
             tape.ops.push(op());
         }
@@ -154,6 +159,19 @@ impl State {
         if let Some(tape) = &mut self.tape {
             tape.ops.extend(ops);
             tape.given = tape.ops.len();
+        }
+    }
+
+    /// Writes down what the watched file holds, if it was replaced since the last look: before what happens next.
+    pub fn look_beside(&mut self) {
+        let (Some(beside), Some(tape)) = (&mut self.beside, &mut self.tape) else { return };
+        let found = std::fs::metadata(&beside.path).ok();
+        let version = found.map(|found| (found.ino(), found.mtime(), found.mtime_nsec()));
+        if version != beside.seen
+            && let Ok(bytes) = std::fs::read(&beside.path)
+        {
+            beside.seen = version;
+            tape.ops.push(Op::Beside(bytes));
         }
     }
 
@@ -362,69 +380,6 @@ impl Drop for Open {
         if let Some(name) = &self.delete_at_close {
             // It is gone already, or was never under that name: both are what was asked for.
             let _ = state.delete(name, false);
-        }
-    }
-}
-
-impl Content {
-    fn len(&self) -> io::Result<u64> {
-        match self {
-            Self::Memory(bytes) => Ok(bytes.len() as u64),
-            Self::File(file) => file.metadata().map(|metadata| metadata.len()),
-        }
-    }
-
-    /// How many bytes there were to read.
-    fn read(&self, into: &mut [u8], offset: u64) -> io::Result<usize> {
-        match self {
-            Self::Memory(bytes) => {
-                let from = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
-                let count = into.len().min(bytes.len() - from);
-                into[..count].copy_from_slice(&bytes[from..from + count]);
-                Ok(count)
-            }
-            Self::File(file) => {
-                let mut read = 0;
-                while read < into.len() {
-                    match file.read_at(&mut into[read..], offset + read as u64)? {
-                        0 => break,
-                        more => read += more,
-                    }
-                }
-                Ok(read)
-            }
-        }
-    }
-
-    fn write(&mut self, part: &[u8], offset: u64) -> io::Result<()> {
-        match self {
-            Self::Memory(bytes) => {
-                let from = usize::try_from(offset).map_err(io::Error::other)?;
-                let end = from + part.len();
-                if bytes.len() < end {
-                    bytes.resize(end, 0);
-                }
-                bytes[from..end].copy_from_slice(part);
-                Ok(())
-            }
-            Self::File(file) => file.write_all_at(part, offset),
-        }
-    }
-
-    fn resize(&mut self, size: u64) -> io::Result<()> {
-        match self {
-            Self::Memory(bytes) => {
-                bytes.resize(usize::try_from(size).map_err(io::Error::other)?, 0);
-                Ok(())
-            }
-            Self::File(file) => file.set_len(size),
-        }
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        match self {
-            Self::Memory(_) => Ok(()),
-            Self::File(file) => file.sync_data(),
         }
     }
 }

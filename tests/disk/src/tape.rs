@@ -46,6 +46,8 @@ pub enum Op {
         /// The name.
         name: String,
     },
+    /// A file outside of the disk that is watched was replaced: what it holds since then. It is durable.
+    Beside(Vec<u8>),
     /// The program said where it was: from here on it has answered all it counts by this number.
     Marked(u64),
 }

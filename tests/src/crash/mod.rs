@@ -59,12 +59,16 @@ pub enum Side {
 pub enum Defect {
     /// The log is not synced at a commit: `PRAGMA synchronous = NORMAL`.
     SynchronousNormal,
+    /// Nothing is ever synced: `PRAGMA synchronous = OFF`.
+    SynchronousOff,
     /// The disk answers a sync without doing it.
     SyncLies,
     /// A command is answered before its commit.
     AnswerBeforeCommit,
     /// After a restart the site goes on as the incarnation it was.
     ReuseIncarnation,
+    /// What is written down beside the hub's database is in its copies too, and restored with them.
+    WitnessInTheCopy,
 }
 
 /// How one workload is run and cut.

@@ -57,6 +57,8 @@ pub struct Report {
     pub answers: u64,
     /// Images on which the program went on working.
     pub continued: u64,
+    /// Copies that were put in the database's place.
+    pub restored: u64,
     /// Operations of the disk that were recorded.
     pub operations: u64,
     /// How long it took.
@@ -79,6 +81,7 @@ impl Report {
             states: 0,
             answers: 0,
             continued: 0,
+            restored: 0,
             operations: 0,
             seconds: 0.0,
             findings: Vec::new(),
@@ -119,6 +122,7 @@ impl Report {
             "states_checked": self.states,
             "answers_checked": self.answers,
             "continued": self.continued,
+            "restored": self.restored,
             "disk_operations": self.operations,
             "seconds": (self.seconds * 100.0).round() / 100.0,
             "images_per_s": (f64::from(self.images) / self.seconds.max(0.001)).round(),
@@ -145,7 +149,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{}: {} images of {} workloads in {:.1} s ({:.0}/s): {} bad; {} states and {} answers checked, {} went on",
+            "{}: {} images of {} workloads in {:.1} s ({:.0}/s): {} bad; {} states and {} answers checked, {} went on, {} were restored",
             self.side,
             self.images,
             self.workloads,
@@ -155,6 +159,7 @@ impl fmt::Display for Report {
             self.states,
             self.answers,
             self.continued,
+            self.restored,
         )?;
         for finding in &self.findings {
             writeln!(f, "  {:?}: {} ({})", finding.harm, finding.what, finding.story)?;

@@ -25,6 +25,8 @@ use crate::crash::edge::commands;
 const OPEN_DOCUMENTS: usize = 4;
 /// Pages in the log after which SQLite takes it into the database: few, for the same reason.
 pub const CHECKPOINT_PAGES: i64 = 60;
+/// `PRAGMA synchronous` of an edge as it is shipped.
+const SYNCHRONOUS_FULL: i64 = 2;
 /// Units on the shelf.
 const UNITS: u32 = 500;
 
@@ -69,8 +71,15 @@ impl Shop {
     fn tune(&self) -> Result<()> {
         let conn = self.bench.core.connection();
         conn.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
-        if self.plan.defect == Some(Defect::SynchronousNormal) {
-            conn.pragma_update(None, "synchronous", "NORMAL")?;
+        let mode: String = conn.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+        let synced: i64 = conn.pragma_query_value(None, "synchronous", |row| row.get(0))?;
+        if (mode.as_str(), synced) != ("wal", SYNCHRONOUS_FULL) {
+            bail!("the edge runs with {mode} and {synced}");
+        }
+        match self.plan.defect {
+            Some(Defect::SynchronousNormal) => conn.pragma_update(None, "synchronous", "NORMAL")?,
+            Some(Defect::SynchronousOff) => conn.pragma_update(None, "synchronous", "OFF")?,
+            _ => {}
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use rusqlite::Connection;
 
 use super::super::{Harm, Report};
 use super::facts::Facts;
-use super::open::{Open, capture_order, open};
+use super::open::{Open, capture_order, lease_block, open};
 use super::work::{Oath, Office};
 use super::{DATABASE, Known};
 use crate::crash::edge::digest;
@@ -18,17 +18,28 @@ use crate::crash::edge::digest;
 /// What is wrong, and how bad it is.
 pub type Wrong = (Harm, String);
 
+/// Where the power was cut.
+#[derive(Debug, Clone, Copy)]
+pub struct Cut<'a> {
+    /// What was answered by then.
+    pub marked: u64,
+    /// What stood in the witness beside the database.
+    pub told: Option<&'a [u8]>,
+    /// Whether the hub goes on working on what is left.
+    pub goes_on: bool,
+}
+
 /// Opens an image as the daemon does, and looks for everything that must be there.
 pub async fn look(
     image: &Image,
     office: &Office,
-    marked: u64,
-    goes_on: bool,
+    cut: Cut<'_>,
     known: &mut Known,
     report: &mut Report,
 ) -> Vec<Wrong> {
+    let Cut { marked, told, goes_on } = cut;
     let disk = Disk::of(image.clone());
-    let folder = match office.folder_at(marked) {
+    let folder = match office.folder(told) {
         Ok(folder) => folder,
         Err(error) => return vec![(Harm::Broken, format!("no folder for the image: {error:#}"))],
     };
@@ -37,6 +48,10 @@ pub async fn look(
         Err(error) => return vec![(Harm::Damaged, format!("it does not open: {error:#}"))],
     };
     let mut wrong = Vec::new();
+    // The first start of all may have written down an epoch that it could not commit; it is skipped.
+    if marked > 0 && opened.hub.life != *office.life() {
+        wrong.push((Harm::Broken, "a power cut is taken for a restored copy".to_owned()));
+    }
     match state(&disk, &opened.hub, known, report).await {
         Err(what) => wrong.push((Harm::Damaged, what)),
         Ok(facts) => {
@@ -54,7 +69,12 @@ pub async fn look(
     wrong
 }
 
-async fn state(disk: &Disk, hub: &Hub, known: &mut Known, report: &mut Report) -> Result<Rc<Facts>, String> {
+pub(super) async fn state(
+    disk: &Disk,
+    hub: &Hub,
+    known: &mut Known,
+    report: &mut Report,
+) -> Result<Rc<Facts>, String> {
     let conn = Connection::open(disk.path(DATABASE)).map_err(|error| error.to_string())?;
     let said: Result<String, _> = conn.query_row("PRAGMA quick_check", [], |row| row.get(0));
     if said.as_deref() != Ok("ok") {
@@ -97,6 +117,9 @@ fn answered(facts: &Facts, office: &Office, marked: u64, report: &mut Report, wr
                 }
                 (!kept && !gone).then(|| format!("position {} published to {site}", mark.n))
             }
+            Oath::Leased { next } => {
+                (facts.leased < *next).then(|| format!("the lease of serials below {next}"))
+            }
         };
         wrong.extend(lost.map(|what| (Harm::Lost, what)));
     }
@@ -122,10 +145,31 @@ async fn go_on(opened: &Open, office: &Office, marked: u64) -> Result<(), Wrong>
             ));
         }
     }
-    match capture_order(&opened.hub, "after-the-cut", 1).await.map_err(broken)? {
-        capture::Answer::New(_) => Ok(()),
-        capture::Answer::Repeated(_) => {
-            Err((Harm::Broken, "a new order is said to be an old one".to_owned()))
-        }
+    works(&opened.hub, office, marked).await
+}
+
+/// New work is done: an order is new, and serials are ones that no site was ever given.
+pub(super) async fn works(hub: &Hub, office: &Office, marked: u64) -> Result<(), Wrong> {
+    let broken = |error: anyhow::Error| (Harm::Broken, format!("{error:#}"));
+    if let capture::Answer::Repeated(_) = capture_order(hub, "after-the-cut", 1).await.map_err(broken)? {
+        return Err((Harm::Broken, "a new order is said to be an old one".to_owned()));
     }
+    if marked == 0 {
+        // The site was not enrolled yet.
+        return Ok(());
+    }
+    let leased = office.through(marked).iter().filter_map(|oath| match oath {
+        Oath::Leased { next } => Some(*next),
+        _ => None,
+    });
+    let given = leased.max().unwrap_or(0);
+    let count = u64::from(hub.settings.sscc.block_size);
+    let first = lease_block(hub, &office.site()).await.map_err(broken)?.saturating_sub(count);
+    if first < given {
+        return Err((
+            Harm::Reused,
+            format!("serials from {first} are leased again, up to {given} were given"),
+        ));
+    }
+    Ok(())
 }

@@ -22,6 +22,8 @@ pub struct Facts {
     pub streams: BTreeMap<(SiteId, Position), Running>,
     /// How far each site's stream was taken.
     pub taken: BTreeMap<Incarnation, u64>,
+    /// The first serial that was never leased.
+    pub leased: u64,
     /// What contradicts itself.
     pub broken: Vec<String>,
 }
@@ -85,7 +87,20 @@ impl Facts {
             [],
             |row| row.get(0),
         )?;
-        for (found, what) in [(below, "rights below zero"), (orphans, "cases without their order")] {
+        let leased: i64 =
+            conn.query_row("SELECT coalesce(max(next), 0) FROM serial", [], |row| row.get(0))?;
+        self.leased = leased.unsigned_abs();
+        let twice: i64 = conn.query_row(
+            "SELECT count(*) FROM serial_lease AS one JOIN serial_lease AS other USING (company_prefix, extension)
+             WHERE one.first < other.first AND one.first + one.count > other.first",
+            [],
+            |row| row.get(0),
+        )?;
+        for (found, what) in [
+            (below, "rights below zero"),
+            (orphans, "cases without their order"),
+            (twice, "serials that were leased twice"),
+        ] {
             if found > 0 {
                 self.broken.push(format!("{found} {what}"));
             }

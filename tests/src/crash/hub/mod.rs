@@ -2,7 +2,9 @@
 
 mod check;
 mod facts;
+mod line;
 mod open;
+mod restored;
 mod work;
 
 use std::collections::BTreeMap;
@@ -14,8 +16,10 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::{Plan, Report, cuts, story};
+use check::Cut;
 pub use facts::Facts;
 pub use open::{capture_order, open};
+use restored::{Copy, Now};
 pub use work::Office;
 
 /// The database's name on its disk.
@@ -26,6 +30,8 @@ const STEPS: u32 = 50;
 const LIVES: u32 = 2;
 /// One in so many images is worked on.
 const CONTINUES_EVERY: u32 = 8;
+/// A copy is made at one in so many cuts, and put back at one in so many later ones.
+const COPIES_EVERY: u32 = 8;
 
 /// States that were checked, by the hash of all they hold.
 pub type Known = BTreeMap<[u8; 32], Rc<Facts>>;
@@ -53,22 +59,38 @@ async fn lives(plan: Plan, report: &mut Report) -> Result<()> {
         report.operations += tape.len() as u64;
         let share = plan.images / LIVES + u32::from(life <= plan.images % LIVES);
         let mut player = tape.player(plan.honesty());
+        let mut copy: Option<Copy> = None;
         for cut in cuts(&tape, share, &mut rng) {
             player.play_to(cut, &mut rng);
             let image = player.crash(Loss::any(&mut rng), &mut rng);
             let story = story(plan, life, cut, tape.len());
             let goes_on = rng.random_range(0..CONTINUES_EVERY) == 0;
-            let wrong = check::look(&image, &office, player.marked(), goes_on, &mut known, report).await;
+            let (marked, told) = (player.marked(), player.beside());
+            let cut = Cut { marked, told, goes_on };
+            let wrong = check::look(&image, &office, cut, &mut known, report).await;
             let findings = wrong.into_iter().map(|(harm, what)| super::finding(harm, what, &story, &image));
             report.image(findings.collect());
+            if let Some(copy) = copy.as_ref().filter(|_| rng.random_range(0..COPIES_EVERY) == 0) {
+                let now = Now { marked, told, said: rng.random_bool(0.5) };
+                if let Some(wrong) = restored::look(copy, &office, now, &mut known, report).await {
+                    let story = format!("{story}, and an earlier copy put in its place");
+                    let findings =
+                        wrong.into_iter().map(|(harm, what)| super::finding(harm, what, &story, &image));
+                    report.image(findings.collect());
+                }
+            }
+            if rng.random_range(0..COPIES_EVERY) == 0 && marked > 0 {
+                copy = Some(Copy::new(player.crash(Loss::Nothing, &mut rng), told));
+            }
         }
         let player = last_cut(&tape, plan, answered, &mut rng);
         let (image, marked) = (player.crash(Loss::any(&mut rng), &mut rng), player.marked());
+        let told = player.beside();
         if life == LIVES {
             office.close().await;
             break;
         }
-        match office.after_the_cut(Disk::recorded_of(image), marked).await {
+        match office.after_the_cut(Disk::recorded_of(image), told, marked).await {
             Ok(opened) => office = opened,
             // With a planted defect there may be nothing to go on with; the images have told.
             Err(_) if plan.defect.is_some() => break,

@@ -9,12 +9,12 @@ use outpost_config::{HubSettings, RulesHandle, SourceText, resolve};
 use outpost_daemon::{Hands, Reading, Supervisor};
 use outpost_disk::Disk;
 use outpost_edge::testing::CASE_SKU;
-use outpost_hub::app::capture;
+use outpost_hub::app::{capture, lease};
 use outpost_hub::connect::canonical;
 use outpost_hub::ids::Entropy;
 use outpost_hub::store::payload::Payload;
 use outpost_hub::{Hub, start};
-use outpost_model::id::OrderId;
+use outpost_model::id::{OrderId, SiteId};
 use serde_json::json;
 
 use super::DATABASE;
@@ -101,6 +101,20 @@ pub async fn capture_order(hub: &Hub, reference: &str, units: u32) -> Result<cap
         Box::pin(async move { capture::capture(unit, &shared.0, &shared.1).await })
     });
     Ok(answer.await?)
+}
+
+/// Leases serials to a site; returns the first one that was not leased.
+pub async fn lease_block(hub: &Hub, site: &SiteId) -> Result<u64> {
+    let (of, sscc) = (site.clone(), Arc::new(hub.settings.sscc.clone()));
+    let leased = hub.writer.run(site.clone(), move |unit| {
+        let (site, sscc) = (of.clone(), sscc.clone());
+        Box::pin(async move {
+            lease::lease(unit, &site, &sscc).await?;
+            let next: i64 = sqlx::query_scalar("SELECT max(next) FROM serial").fetch_one(unit.db()).await?;
+            Ok(next.unsigned_abs())
+        })
+    });
+    Ok(leased.await?)
 }
 
 /// A file of products; the first of all has the bare name.

@@ -8,25 +8,26 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use outpost_disk::Disk;
 use outpost_edge::testing::{Bench, CASE_SKU, site};
-use outpost_edge::write::{Answer as SiteAnswer, Job, Limits};
+use outpost_edge::write::Limits;
 use outpost_hub::app::import::{self, Kind};
-use outpost_hub::app::{authority, cancel, capture};
-use outpost_hub::replicate::apply::{self, Applied};
+use outpost_hub::app::{cancel, capture};
 use outpost_hub::replicate::notice;
-use outpost_hub::store::{enrollment, inbox, outbox};
-use outpost_hub::{witness, work};
-use outpost_model::command::Subject;
-use outpost_model::id::{CaseId, DocumentKey, OrderId, ReasonCode, SiteId};
-use outpost_sync::{Batch, Identity, Incoming, InstallId, Mark, Outgoing, Position, Query};
+use outpost_hub::store::authority::Life;
+use outpost_hub::store::enrollment;
+use outpost_hub::{HubError, witness, work};
+use outpost_model::id::{OrderId, ReasonCode, SiteId};
+use outpost_sync::{Identity, InstallId, Mark, Position};
 use rand::RngExt;
 use rand::rngs::StdRng;
 
 use super::super::{Defect, Plan};
-use super::open::{BEGIN_MS, Open, capture_order, open, product_list, reading};
-use crate::crash::edge::{CHECKPOINT_PAGES, commands};
+use super::open::{BEGIN_MS, Open, capture_order, lease_block, open, product_list, reading};
+use crate::crash::edge::CHECKPOINT_PAGES;
 
 /// The file of the hub's key.
 const KEY: &str = "hub.key";
+/// `PRAGMA synchronous` of a hub as it is shipped.
+const SYNCHRONOUS_FULL: i64 = 2;
 
 /// Something the hub gave its word for.
 #[derive(Debug, Clone)]
@@ -49,23 +50,27 @@ pub enum Oath {
     Taken(Position),
     /// An item was sent to a site.
     Published(SiteId, Mark),
+    /// Serials below this one were leased.
+    Leased {
+        /// The first that was not.
+        next: u64,
+    },
 }
 
 /// A hub on a disk with one real site, and everything it ever answered.
 pub struct Office {
     /// The disk it works on.
     pub disk: Disk,
-    opened: Open,
+    pub(super) opened: Open,
     folder: tempfile::TempDir,
     /// The site, on a disk of its own that nothing happens to.
-    bench: Bench,
+    pub(super) bench: Bench,
     _shop: Disk,
-    install: InstallId,
+    pub(super) install: InstallId,
     oaths: Vec<Oath>,
-    witnessed: BTreeMap<u64, Vec<u8>>,
     orders: BTreeMap<String, OrderId>,
     products: u64,
-    acknowledged: u64,
+    pub(super) acknowledged: u64,
     now_ms: i64,
     plan: Plan,
 }
@@ -74,11 +79,12 @@ impl Office {
     /// A new hub with one site, one product and its stock.
     pub async fn open(disk: Disk, plan: Plan) -> Result<Self> {
         let folder = tempfile::tempdir()?;
+        disk.watch_beside(&folder.path().join(witness::FILE));
         let opened = open(&disk, folder.path(), plan.seed).await?;
         let shop = Disk::new();
         let bench = Bench::with(site(&shop.path("outpost.db")), Limits::default());
         let identity = Identity::generate(opened.hub.ids().rng());
-        let (oaths, orders, witnessed) = Default::default();
+        let (oaths, orders) = Default::default();
         let mut office = Self {
             disk,
             opened,
@@ -87,7 +93,6 @@ impl Office {
             _shop: shop,
             install: identity.install(),
             oaths,
-            witnessed,
             orders,
             products: 1,
             acknowledged: 0,
@@ -115,16 +120,26 @@ impl Office {
         Ok(office)
     }
 
-    /// Checkpoints often; and the planted defect. The writer's connection is always in a transaction when it is seen.
+    /// The hub runs as it is shipped, but with more checkpoints; and the planted defect. The writer's connection is always in a transaction when it is seen.
     async fn tune(&self) -> Result<()> {
-        let normal = self.plan.defect == Some(Defect::SynchronousNormal);
+        let planted = match self.plan.defect {
+            Some(Defect::SynchronousNormal) => Some("PRAGMA synchronous = NORMAL"),
+            Some(Defect::SynchronousOff) => Some("PRAGMA synchronous = OFF"),
+            _ => None,
+        };
         let tuned = self.opened.hub.writer.run("tune", move |unit| {
             Box::pin(async move {
+                let mode: String =
+                    sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut *unit.db()).await?;
+                let synced: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut *unit.db()).await?;
+                if (mode.as_str(), synced) != ("wal", SYNCHRONOUS_FULL) {
+                    return Err(HubError::Invariant(format!("the hub runs with {mode} and {synced}")));
+                }
                 sqlx::raw_sql("COMMIT").execute(unit.db()).await?;
                 let pages = format!("PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}");
                 sqlx::raw_sql(sqlx::AssertSqlSafe(pages)).execute(unit.db()).await?;
-                if normal {
-                    sqlx::raw_sql("PRAGMA synchronous = NORMAL").execute(unit.db()).await?;
+                if let Some(planted) = planted {
+                    sqlx::raw_sql(planted).execute(unit.db()).await?;
                 }
                 sqlx::raw_sql("BEGIN IMMEDIATE").execute(unit.db()).await?;
                 Ok(())
@@ -156,7 +171,7 @@ impl Office {
         self.acknowledged
     }
 
-    fn site(&self) -> SiteId {
+    pub(super) fn site(&self) -> SiteId {
         self.bench.core.site().id.clone()
     }
 
@@ -166,36 +181,45 @@ impl Office {
     }
 
     /// The same hub, started anew on what a power cut has left; channels and the site go on where they were.
-    pub async fn after_the_cut(self, disk: Disk, marked: u64) -> Result<Self> {
-        let folder = self.folder_at(marked)?;
+    pub async fn after_the_cut(self, disk: Disk, told: Option<&[u8]>, marked: u64) -> Result<Self> {
+        let folder = self.folder(told)?;
+        disk.watch_beside(&folder.path().join(witness::FILE));
         // What was answered in earlier lives holds from the first moment of this one.
         disk.mark(marked);
-        let Self { opened, mut oaths, mut witnessed, plan, now_ms, .. } = self;
+        let Self { opened, mut oaths, plan, now_ms, .. } = self;
+        let life = opened.hub.life.incarnation;
         opened.close().await;
         oaths.truncate(usize::try_from(marked).unwrap_or(usize::MAX));
-        witnessed.retain(|mark, _| *mark <= marked);
         let opened = open(&disk, folder.path(), plan.seed ^ 0xcafe).await.context("the hub does not open")?;
+        if opened.hub.life.incarnation != life && plan.defect.is_none() {
+            bail!("the hub takes a power cut for a restored copy");
+        }
         opened.hands.set(reading(now_ms)?);
-        let office = Self { disk, opened, folder, oaths, witnessed, ..self };
+        let office = Self { disk, opened, folder, oaths, ..self };
         office.tune().await?;
         Ok(office)
     }
 
-    fn swear(&mut self, oaths: impl IntoIterator<Item = Oath>) {
-        self.oaths.extend(oaths);
-        let mark = self.oaths.len() as u64;
-        self.disk.mark(mark);
-        // What is written down beside the database is as old as the database.
-        if let Ok(told) = fs::read(self.folder.path().join(witness::FILE)) {
-            self.witnessed.insert(mark, told);
-        }
+    /// The planted defect.
+    pub fn defect(&self) -> Option<Defect> {
+        self.plan.defect
     }
 
-    /// What stood beside the database when a mark was made: the hub's key and its witness.
-    pub fn folder_at(&self, mark: u64) -> Result<tempfile::TempDir> {
+    /// Who the hub is to its sites.
+    pub fn life(&self) -> &Life {
+        &self.opened.hub.life
+    }
+
+    pub(super) fn swear(&mut self, oaths: impl IntoIterator<Item = Oath>) {
+        self.oaths.extend(oaths);
+        self.disk.mark(self.oaths.len() as u64);
+    }
+
+    /// The data folder at a moment when this stood in the hub's witness. The key never changes.
+    pub fn folder(&self, told: Option<&[u8]>) -> Result<tempfile::TempDir> {
         let folder = tempfile::tempdir()?;
         fs::copy(self.folder.path().join(KEY), folder.path().join(KEY))?;
-        if let Some((_, told)) = self.witnessed.range(..=mark).next_back() {
+        if let Some(told) = told {
             fs::write(folder.path().join(witness::FILE), told)?;
         }
         Ok(folder)
@@ -208,7 +232,7 @@ impl Office {
         self.bench.pass(passed);
         self.opened.hands.set(reading(self.now_ms)?);
         let before = self.disk.operations();
-        match rng.random_range(0..20) {
+        match rng.random_range(0..22) {
             0..=6 => self.capture(rng).await?,
             7 | 8 => {
                 self.hear().await?;
@@ -221,6 +245,8 @@ impl Office {
             }
             16 => self.cancel(rng).await?,
             17 | 18 => self.acknowledge().await?,
+            20 => self.lease().await?,
+            21 => work::tide::rise(&self.opened.hub).await?,
             _ => {
                 let known = self.products;
                 self.products += rng.random_range(1..20);
@@ -283,6 +309,13 @@ impl Office {
         Ok(())
     }
 
+    /// The site gets serials for its labels. They are pledged beside the database before they are committed.
+    async fn lease(&mut self) -> Result<()> {
+        let next = lease_block(&self.opened.hub, &self.site()).await?;
+        self.swear([Oath::Leased { next }]);
+        Ok(())
+    }
+
     async fn import(&self, kind: Kind, text: String) -> Result<()> {
         let text: Arc<str> = text.into();
         let report = self.opened.hub.writer.run("imports", move |unit| {
@@ -304,103 +337,4 @@ impl Office {
         });
         Ok(heard.await?)
     }
-
-    /// What the hub has committed is sent; the site takes it.
-    async fn down(&mut self) -> Result<()> {
-        let site = self.site();
-        let mut db = self.opened.hub.store.read().acquire().await?;
-        let all = outbox::read(&mut db, &site, &Query::After { after: None }, 100_000, usize::MAX).await?;
-        drop(db);
-        let published = all.iter().map(|outgoing| Oath::Published(site.clone(), outgoing.mark));
-        let published: Vec<Oath> = published.collect();
-        self.swear(published);
-        let known =
-            outpost_journal::progress(self.bench.core.connection(), outpost_edge::replicate::apply::HUB)?;
-        let is_new = |mark: &Mark| {
-            let of = known.iter().find(|progress| progress.incarnation() == mark.incarnation);
-            !of.is_some_and(|progress| progress.contains(mark.n))
-        };
-        let items: Vec<Incoming> = all.into_iter().filter(|one| is_new(&one.mark)).map(incoming).collect();
-        if items.is_empty() {
-            return Ok(());
-        }
-        match self.bench.job(Job::Merge(Batch { site, install: InstallId([7; 16]), items })) {
-            SiteAnswer::Merged(refused) if refused.is_empty() => Ok(()),
-            answer => bail!("the site does not take what the hub sends: {answer:?}"),
-        }
-    }
-
-    /// The site's people work.
-    fn work(&mut self, rng: &mut StdRng) -> Result<()> {
-        let cases = cases(&self.bench)?;
-        for _ in 0..rng.random_range(1..=6) {
-            let subject = if cases.is_empty() || rng.random_range(0..6) == 0 {
-                Subject::Site(commands::of_site(rng))
-            } else {
-                let recent = cases.len().saturating_sub(6);
-                let case = cases[rng.random_range(recent..cases.len())];
-                Subject::Case { case, command: commands::of_case(rng, case, self.bench.now.wall) }
-            };
-            let mut command = self.bench.command(CaseId(uuid::Uuid::nil()), commands::accept());
-            command.subject = subject;
-            self.bench.job(Job::Command(Box::new(command)));
-        }
-        Ok(())
-    }
-
-    /// The site sends what the hub does not have; the hub acknowledges it after its commit.
-    async fn up(&mut self, limit: usize) -> Result<()> {
-        let site = self.site();
-        let mut db = self.opened.hub.store.read().acquire().await?;
-        let known = inbox::progress(&mut db, &site).await?;
-        drop(db);
-        let is_new = |outgoing: &Outgoing| {
-            let of = known.iter().find(|known| known.incarnation() == outgoing.mark.incarnation);
-            !of.is_some_and(|known| known.contains(outgoing.mark.n))
-        };
-        let new: Vec<Outgoing> = self.bench.outbox().into_iter().filter(is_new).take(limit).collect();
-        let Some(last) = new.last().map(|outgoing| outgoing.mark) else { return Ok(()) };
-        let items = new.into_iter().map(incoming).collect();
-        let batch = Arc::new(Batch { site: site.clone(), install: self.install, items });
-        let sscc = Arc::new(self.opened.hub.settings.sscc.clone());
-        let applied = self.opened.hub.writer.run(site, move |unit| {
-            let (batch, sscc) = (batch.clone(), sscc.clone());
-            Box::pin(async move { apply::apply(unit, &batch, &sscc).await })
-        });
-        match applied.await? {
-            Applied::Stored(refused) if refused.is_empty() => self.swear([Oath::Taken(last.position())]),
-            other => bail!("the hub does not take what the site sends: {other:?}"),
-        }
-        Ok(())
-    }
-
-    /// The site acknowledges what it has.
-    async fn acknowledge(&mut self) -> Result<()> {
-        let conn = self.bench.core.connection();
-        let known = outpost_journal::progress(conn, outpost_edge::replicate::apply::HUB)?;
-        let Some(mark) = known.last().map(|progress| progress.mark()) else { return Ok(()) };
-        // Known before it is asked: the hub may forget as soon as it has heard of it.
-        self.acknowledged = self.acknowledged.max(mark.n);
-        let (site, terms) = (self.site(), Arc::new(self.opened.hub.authority_terms()));
-        let given = self.opened.hub.writer.run(site.clone(), move |unit| {
-            let (site, terms) = (site.clone(), terms.clone());
-            Box::pin(async move { authority::acknowledge(unit, &site, mark, &terms).await })
-        });
-        given.await?;
-        Ok(())
-    }
-}
-
-fn incoming(outgoing: Outgoing) -> Incoming {
-    let digest = outgoing.item.digest();
-    Incoming { position: outgoing.mark.position(), digest, item: outgoing.item }
-}
-
-fn cases(bench: &Bench) -> Result<Vec<CaseId>> {
-    let conn = bench.core.connection();
-    let mut statement =
-        conn.prepare("SELECT DISTINCT doc FROM sync_change WHERE doc LIKE 'case/%' ORDER BY doc")?;
-    let names = statement.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
-    let keys = names.iter().filter_map(|name| name.parse::<DocumentKey>().ok());
-    Ok(keys.filter_map(|key| if let DocumentKey::Case(case) = key { Some(case) } else { None }).collect())
 }
