@@ -71,6 +71,8 @@ section! {
         url: Option<DatabaseUrl> = optional(database_url()),
         /// Connections that are kept at most.
         connections_max: u32 = number(1..=200),
+        /// How long the other hubs of a shared PostgreSQL wait for a sign of life of one before they take its sites.
+        lease: Duration = duration("3s", "5m"),
     }
 }
 

@@ -42,6 +42,9 @@ pub enum HubError {
     /// The disk takes nothing: nothing was changed, and the same may be asked again.
     #[error("{}", .0.sentence())]
     Storage(DiskTrouble),
+    /// Another worker works for the site: nothing was written for it.
+    #[error("another worker works for {0}")]
+    NotHeld(outpost_model::id::SiteId),
     /// The daemon is stopping.
     #[error("the hub is stopping")]
     Stopping,

@@ -12,6 +12,7 @@ pub mod http;
 pub mod ids;
 pub mod replicate;
 pub mod restore;
+pub mod site_lease;
 pub mod start;
 mod state;
 pub mod store;

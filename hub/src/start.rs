@@ -18,11 +18,14 @@ use crate::app::epoch::{self, Opening};
 use crate::broker::{Broker, BrokerError};
 use crate::error::HubError;
 use crate::ids::{Entropy, Ids};
-use crate::store::{Dialect, Store, authority, counter};
+use crate::replicate::driver;
+use crate::replicate::intake::Intake;
+use crate::site_lease::Leases;
+use crate::store::{Dialect, Store, authority, counter, site_lease};
 use crate::wake::Wakers;
 use crate::witness::{self, Witness};
 use crate::write::Writer;
-use crate::{Hub, http, replicate, work};
+use crate::{Hub, http, work};
 
 /// Why a hub does not start.
 #[derive(Debug, thiserror::Error)]
@@ -105,31 +108,55 @@ pub async fn open_with(
     }
     let store = Store::open(settings.database_url().expose(), settings.database.connections_max).await?;
     let store = store.with_witness(witness);
-    let life = begin(&store, &mut ids, &settings, clock.wall().into()).await?;
+    let folder = worker(directory, &mut ids).map_err(|source| file(&directory.join(WORKER_FILE), source))?;
+    let (life, leases) = begin(&store, &mut ids, &settings, &folder, clock.wall().into()).await?;
     let wakers = Wakers::default();
-    let (writer, lanes) = Writer::new(&store, life.incarnation, &wakers, &clock, &entropy);
+    let (writer, lanes) = Writer::new(&store, (life.incarnation, &leases), &wakers, &clock, &entropy);
     for lane in lanes {
         let token = supervisor.token();
         supervisor.spawn("writer", async move { lane.run(token).await });
     }
+    let (intake, gates) = Intake::new(&writer, &settings.sscc);
+    for gate in gates {
+        let token = supervisor.token();
+        supervisor.spawn("intake", async move { gate.run(token).await });
+    }
     let settings = Arc::new(settings);
     let wire = Arc::new(OnceLock::new());
-    Ok(Hub { store, writer, rules, settings, wakers, identity, life, clock, entropy, wire })
+    Ok(Hub { store, writer, leases, intake, rules, settings, wakers, identity, life, clock, entropy, wire })
 }
 
-/// The life the hub goes on in, after a look at whether the database continues its own past.
+/// The life the hub goes on in, after a look at whether the database continues its own past, and the sites it works for.
 async fn begin(
     store: &Store,
     ids: &mut Ids,
     settings: &HubSettings,
+    folder: &str,
     now: UtcMillis,
-) -> Result<authority::Life, HubError> {
+) -> Result<(authority::Life, Leases), HubError> {
     let shared = store.dialect() == Dialect::Postgres;
     let mut tx = store.write().begin_with(store.dialect().begin()).await?;
-    let opening = Opening { witness: store.witness(), ids, sscc: &settings.sscc, shared };
+    let before = authority::past(&mut tx).await?.map(|past| past.life.epoch);
+    if shared && before.is_some() && store.witness().told().is_none() {
+        let living = site_lease::living(&mut tx).await?;
+        if living.iter().any(|other| !other.starts_with(folder)) {
+            // Without the others' witness this one would take their database for a restored one.
+            return Err(HubError::Keys(format!(
+                "other hubs work on this database: copy hub.key and {} from the data folder of one of them",
+                witness::FILE
+            )));
+        }
+    }
+    let opening = Opening { witness: store.witness(), ids: &mut *ids, sscc: &settings.sscc, shared };
     let life = epoch::begin(&mut tx, now, opening).await?;
+    // In a new epoch nothing that was begun in the one before may be committed, whoever began it.
+    let all = !shared || before.is_some_and(|before| before < life.epoch);
+    // Each process has a name of its own: one of the same folder that still runs somewhere is another one.
+    let worker = format!("{folder}.{}", ids.uuid().simple());
+    let held = site_lease::resume(&mut tx, folder, &worker, all).await?;
     tx.commit().await?;
-    Ok(life)
+    let held = held.into_iter().map(|(site, lease)| (site, lease.epoch));
+    Ok((life, Leases::new(&worker, shared, held)))
 }
 
 /// Starts everything.
@@ -150,7 +177,8 @@ pub async fn start(
     let token = supervisor.token();
     let readiness = Readiness::new();
     let (line, broker) = connect(&hub, supervisor).await?;
-    supervisor.spawn("replication", replicate::driver::run(hub.clone(), line, token.clone()));
+    let publish = driver::publishing(line.publisher);
+    supervisor.spawn("replication", driver::run(hub.clone(), line.events, publish, token.clone()));
     work::start(&hub, supervisor, &readiness)?;
     watch_storage(&hub, supervisor, &readiness);
     supervisor.spawn("metrics", metrics.clone().upkeep(token.clone()));
@@ -220,6 +248,24 @@ async fn connect(hub: &Hub, supervisor: &Supervisor) -> Result<(Line, Option<Soc
     let _ = hub.wire.set(line.wire.clone());
     supervisor.spawn("line", task);
     Ok((line, broker))
+}
+
+/// The file with the name of this data folder among those that share a database.
+const WORKER_FILE: &str = "hub.worker";
+
+/// The name of a data folder, made at the first start in it: the first part of the worker's.
+fn worker(directory: &Path, ids: &mut Ids) -> std::io::Result<String> {
+    let path = directory.join(WORKER_FILE);
+    match std::fs::read_to_string(&path) {
+        Ok(name) if !name.trim().is_empty() => Ok(name.trim().to_owned()),
+        Ok(_) => Err(std::io::Error::other("it is empty; remove it")),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let name = ids.uuid().to_string();
+            std::fs::write(&path, &name)?;
+            Ok(name)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// The hub's identity, made at the first start and kept in a file only the daemon may read.

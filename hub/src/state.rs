@@ -11,6 +11,8 @@ use outpost_sync::{Identity, Settings};
 use crate::app::authority::Terms;
 use crate::app::enroll;
 use crate::ids::{Entropy, Ids};
+use crate::replicate::intake::Intake;
+use crate::site_lease::Leases;
 use crate::store::Store;
 use crate::store::authority::Life;
 use crate::wake::Wakers;
@@ -23,6 +25,10 @@ pub struct Hub {
     pub store: Store,
     /// Where use cases are handed in.
     pub writer: Writer,
+    /// The sites this process works for.
+    pub leases: Leases,
+    /// Where batches of the sites are handed in.
+    pub intake: Intake,
     /// The rules in force.
     pub rules: RulesHandle,
     /// The settings, as resolved at the start.

@@ -70,7 +70,7 @@ async fn pack(hub: &TestHub, least: usize) -> usize {
 
 async fn projections_hold(hub: &TestHub, site: &SiteDouble) -> usize {
     let mut db = hub.hub.store.read().acquire().await.unwrap();
-    let states = verify::documents(&mut db, &site.site, hub.hub.life.incarnation, true).await.unwrap();
+    let states = verify::all(&mut db, &site.site, hub.hub.life.incarnation, true).await.unwrap();
     assert!(states.iter().all(|state| state.projection_ok && !state.heads.is_empty()));
     states.len()
 }

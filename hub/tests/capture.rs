@@ -149,7 +149,9 @@ async fn the_last_unit_is_promised_once(database: Database) {
     berlin.receive(&hub).await;
     let cases = berlin.cases();
     assert_eq!(cases.len(), 3, "three units, three cases");
-    let stock = outpost_hub::store::query::sites::stock(hub.hub.store.read(), &berlin.site).await.unwrap();
+    let stock = outpost_hub::store::query::sites::stock(hub.hub.store.read(), &berlin.site, None, 1_000)
+        .await
+        .unwrap();
     let of = |sku: &str| stock.iter().find(|row| row.sku == sku).unwrap();
     assert_eq!((of("A-1").promised, of("A-1").unused), (3, 0));
     assert_eq!(of("B-2").promised, 3, "what was promised for an order that found no site was taken back");

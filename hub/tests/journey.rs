@@ -253,6 +253,8 @@ async fn a_recall_is_answered_with_what_is_unused(database: Database) {
         page.entries().iter().map(|entry| serde_json::from_str(&entry.text).unwrap()).collect();
     let returned = returned.iter().find(|event| event["kind"] == "returned").unwrap();
     assert_eq!(returned["data"]["units"][0]["qty"], 2, "five were granted and three promised");
-    let stock = outpost_hub::store::query::sites::stock(hub.hub.store.read(), &berlin.site).await.unwrap();
+    let stock = outpost_hub::store::query::sites::stock(hub.hub.store.read(), &berlin.site, None, 1_000)
+        .await
+        .unwrap();
     assert_eq!((stock[0].promised, stock[0].returned, stock[0].unused), (3, 2, 0));
 }

@@ -29,7 +29,7 @@ async fn numbers(hub: &TestHub, sql: &'static str) -> Vec<i64> {
 
 async fn unused(hub: &TestHub, site: &SiteId) -> [i64; 3] {
     let mut db = hub.hub.store.read().acquire().await.unwrap();
-    rights::of_site(&mut db, site).await.unwrap()["A-1"]
+    rights::of_site(&mut db, site, rights::ALL).await.unwrap()["A-1"]
 }
 
 async fn take_over(hub: &TestHub, site: &SiteDouble) {

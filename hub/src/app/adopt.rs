@@ -1,6 +1,8 @@
 //! The order of a case that a site gave back to a restored hub, when the hub has lost the order as well: what the case says
 //! of it is kept, so that the case has its place, and nothing is delivered twice when the channel sends the order again.
 
+use std::collections::BTreeSet;
+
 use outpost_model::header::{Header, HeaderLine, Service};
 use outpost_model::id::OrderId;
 use outpost_model::milestone::{OrderState, Standing};
@@ -75,7 +77,7 @@ pub async fn complete(unit: &mut Unit, row: &mut order::Row) -> Result<Option<Or
     order::replace(unit.db(), row).await?;
     let now = unit.now();
     exception::overtaken(unit.db(), id, LOST, now).await?;
-    settle::order(unit, id).await?;
+    settle::orders(unit, &BTreeSet::from([id]), |_| None).await?;
     Ok(Some(id))
 }
 

@@ -1,8 +1,8 @@
 //! Packs the documents of closed cases, and takes one out again when something is still to be said of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use outpost_model::id::{CaseId, DocumentKey};
+use outpost_model::id::{CaseId, DocumentKey, SiteId};
 use outpost_model::time::UtcMillis;
 use outpost_sync::{Document, DocumentId};
 
@@ -17,7 +17,13 @@ pub const BLOCK_DOCUMENTS: usize = 100;
 /// Packs cases that were closed before an instant: a full block, or one that is at least `least` long. Returns how many
 /// documents were packed.
 pub async fn pack(unit: &mut Unit, before: UtcMillis, least: usize) -> Result<usize, HubError> {
-    let candidates = archive::candidates(unit.db(), before, BLOCK_DOCUMENTS as i64).await?;
+    let worker = unit.worker();
+    let seen = archive::candidates(unit.db(), (&worker, before), BLOCK_DOCUMENTS as i64).await?;
+    // From here on nothing of these sites is stored by another transaction: what was true before may not be true now.
+    let sites: BTreeSet<SiteId> = seen.into_iter().map(|candidate| candidate.site).collect();
+    unit.hold(&sites.iter().collect::<Vec<_>>()).await?;
+    let mut candidates = archive::candidates(unit.db(), (&worker, before), BLOCK_DOCUMENTS as i64).await?;
+    candidates.retain(|candidate| unit.has(&candidate.site));
     if candidates.len() < least.max(1) {
         return Ok(0);
     }
@@ -66,7 +72,7 @@ pub async fn take_out(unit: &mut Unit, docs: &[DocumentId]) -> Result<usize, Hub
         let bytes = archive::bytes(unit.db(), id).await?;
         for doc in docs {
             let Ok(DocumentKey::Case(case)) = doc.as_str().parse() else { continue };
-            let rows = document::some(unit.db(), std::slice::from_ref(&doc)).await?;
+            let rows = document::some(unit.db(), &[doc.to_string()]).await?;
             let Some(row) = rows.get(&doc) else { continue };
             let changes = block::find(&bytes, &doc)?;
             let changes = changes.into_iter().map(|(place, change)| (place, change.hash, change.bytes));

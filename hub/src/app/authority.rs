@@ -54,6 +54,7 @@ pub async fn acknowledge(
     mark: Mark,
     terms: &Terms,
 ) -> Result<Option<Authority>, HubError> {
+    unit.must_hold(site).await?;
     outbox::acknowledge(unit.db(), site, mark).await?;
     // Positions of an earlier life of the stream say nothing about the present one.
     let head = stream::peek(unit.db(), site).await?;
@@ -65,6 +66,7 @@ pub async fn acknowledge(
 
 /// Renews a site's authority in time, without raising it. The caller has heard of the site lately.
 pub async fn renew(unit: &mut Unit, site: &SiteId, terms: &Terms) -> Result<Option<Authority>, HubError> {
+    unit.must_hold(site).await?;
     let Some(head) = stream::peek(unit.db(), site).await? else { return Ok(None) };
     let through = outbox::through(unit.db(), site, head.mark.incarnation).await?;
     give(unit, site, through, terms).await

@@ -139,6 +139,10 @@ pub fn step(
 /// Looks at a case, and does what is due.
 pub async fn look(unit: &mut Unit, id: CaseId, rules: &Rules, around: &Around) -> Result<Step, HubError> {
     let Some(found) = case::get(unit.db(), id).await? else { return Ok(Step::Done) };
+    if !unit.holds(&found.state.header.site).await? {
+        // Whoever works for the site looks.
+        return Ok(Step::Look(unit.now() + AGAIN_AFTER_MS));
+    }
     // The order first, as everywhere.
     let Some(mut order) = order::lock(unit.db(), found.state.header.order).await? else {
         return Ok(Step::Done);

@@ -9,6 +9,7 @@ use outpost_model::page::{HubPageEvent, PAGE_ENTRIES_MAX, PageHeader};
 use outpost_sync::{Document, DocumentId, Entry, Inspection, Item, Limits, Record};
 
 use super::archive;
+use super::errand::{self, Errand};
 use crate::error::HubError;
 use crate::store::document::{self, Frontier};
 use crate::store::{case, item, to_json};
@@ -18,7 +19,8 @@ fn failed(key: &DocumentKey, reason: impl ToString) -> HubError {
     HubError::Document { doc: key.to_string(), reason: reason.to_string() }
 }
 
-/// Founds a document of a site, after the records it needs, and returns the position of its founding change.
+/// Founds a document of a site, after the records it needs, and returns the position of its founding change; or
+/// [`case::NOT_SENT`] when it is left to the worker who works for the site.
 pub async fn found(
     unit: &mut Unit,
     site: &SiteId,
@@ -26,6 +28,12 @@ pub async fn found(
     header: &str,
     before: Vec<Record>,
 ) -> Result<u64, HubError> {
+    if !errand::ours(unit, site).await? {
+        let records = before.into_iter().map(Into::into).collect();
+        let found = Errand::Found { document: key.to_string(), header: header.to_owned(), records };
+        errand::leave(unit, site, &found).await?;
+        return Ok(case::NOT_SENT);
+    }
     let doc = DocumentId::new(key.to_string()).map_err(|error| failed(key, error))?;
     let (_, change) =
         Document::create(doc.clone(), unit.actor(), header).map_err(|error| failed(key, error))?;
@@ -37,6 +45,7 @@ pub async fn found(
         hub_n: 0,
         frontier: Frontier::founded(&founding, change.hash),
         quarantined: None,
+        packed: false,
     };
     document::put(unit.db(), &[&row]).await?;
     let mut items: Vec<Item> = before.into_iter().map(Item::Record).collect();
@@ -44,7 +53,8 @@ pub async fn found(
     unit.append(site, &items).await
 }
 
-/// Says something of a case: the events are written into its document, folded, and on their way to the site.
+/// Says something of a case: the events are written into its document, folded, and on their way to the site. The row is
+/// read again under the site's lock. When another worker works for the site it is left to him, and no event is named.
 pub async fn say(
     unit: &mut Unit,
     row: &mut case::Row,
@@ -52,7 +62,14 @@ pub async fn say(
     kinds: Vec<HubEvent>,
 ) -> Result<Vec<EventId>, HubError> {
     let site = row.state.header.site.clone();
-    let key = DocumentKey::Case(row.state.header.case);
+    let case = row.state.header.case;
+    let key = DocumentKey::Case(case);
+    if !errand::ours(unit, &site).await? {
+        let records = before.into_iter().map(Into::into).collect();
+        errand::leave(unit, &site, &Errand::Say { case, records, kinds, ask: false }).await?;
+        return Ok(Vec::new());
+    }
+    *row = case::get(unit.db(), case).await?.ok_or_else(|| failed(&key, "its case is gone"))?;
     let seen = row.state.site_n;
     let last = row.state.hub_n + row.state.waiting_hub.len() as u64;
     let events = compose(unit, kinds, last, seen, |kind| {
@@ -69,7 +86,7 @@ pub async fn say(
         row.state.apply_hub(event);
     }
     row.updated_at = unit.now();
-    case::put(unit.db(), vec![row.clone()]).await?;
+    case::put(unit.db(), &[&*row]).await?;
     Ok(events.into_iter().map(|event| event.id).collect())
 }
 
@@ -79,6 +96,10 @@ pub async fn say_on_page(
     site: &SiteId,
     kinds: Vec<HubPageEvent>,
 ) -> Result<Vec<EventId>, HubError> {
+    if !errand::ours(unit, site).await? {
+        errand::leave(unit, site, &Errand::Page { kinds }).await?;
+        return Ok(Vec::new());
+    }
     let count = kinds.len() as u64;
     let head = unit.stream(site).await?;
     if head.page_n > 0 && head.page_n + count > PAGE_ENTRIES_MAX {
@@ -140,7 +161,7 @@ async fn extend(
     unit.stream(site).await?;
     let doc = DocumentId::new(key.to_string()).map_err(|error| failed(key, error))?;
     archive::take_out(unit, std::slice::from_ref(&doc)).await?;
-    let mut found = document::some(unit.db(), std::slice::from_ref(&doc)).await?;
+    let mut found = document::some(unit.db(), &[doc.to_string()]).await?;
     let mut row = found.remove(&doc).ok_or_else(|| failed(key, "it does not exist"))?;
     let changes = item::changes(unit.db(), &doc).await?;
     let mut document =

@@ -86,6 +86,7 @@ pub async fn enroll(
     unit.wakes.news.insert(News::Site(id.clone()));
     if replaces {
         // Another appliance takes over. It grants anew from what it counts.
+        unit.seize(id).await?;
         enrollment::retire_others(unit.db(), id, identity.install).await?;
         recovery::settle(unit.db(), id, now, "enrolled").await?;
         succeed::begin_anew(unit, id, terms).await?;

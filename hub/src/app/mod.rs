@@ -11,6 +11,7 @@ pub mod deadline;
 pub mod documents;
 pub mod enroll;
 pub mod epoch;
+pub mod errand;
 pub mod import;
 pub mod label;
 pub mod lease;

@@ -95,7 +95,7 @@ pub async fn offer(unit: &mut Unit, row: &order::Row, offer: &Offer<'_>) -> Resu
         unit.wakes.labels = true;
     }
     let state = Fulfillment::offered(header);
-    case::put(unit.db(), vec![case::Row { state, position, updated_at: now }]).await?;
+    case::put(unit.db(), &[&case::Row { state, position, updated_at: now }]).await?;
     case::look_at(unit.db(), case, Some(now)).await?;
     unit.wakes.news.insert(News::Case(case));
     Ok(case)

@@ -82,7 +82,7 @@ pub async fn compared(unit: &mut Unit, site: &SiteId) -> Result<(), HubError> {
 pub async fn look(unit: &mut Unit) -> Result<usize, HubError> {
     let mut left = 0;
     for waiting in recovery::all(unit.db()).await? {
-        if has_shown(unit, &waiting).await? {
+        if unit.holds(&waiting.site).await? && has_shown(unit, &waiting).await? {
             settle(unit, &waiting.site, "site").await?;
         } else {
             left += 1;
@@ -103,6 +103,7 @@ async fn has_shown(unit: &mut Unit, waiting: &Waiting) -> Result<bool, HubError>
 
 /// A person decides that a site has nothing that the hub must know: it was destroyed, or is known to have been idle.
 pub async fn let_go(unit: &mut Unit, site: &SiteId) -> Result<Verdict<()>, HubError> {
+    unit.seize(site).await?;
     if settle(unit, site, "operator").await? {
         let now = unit.now();
         exception::gone_at(unit.db(), site, "clone_alive", now).await?;

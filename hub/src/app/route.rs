@@ -93,7 +93,8 @@ pub async fn route(
     keep(unit, &row, generation, picture, planned, made, outcome).await?;
     conclude(unit, &mut row, outcome).await?;
     let cases = case::of_order(unit.db(), id).await?;
-    row.state = settle::state(&row, &cases);
+    let states: Vec<&Fulfillment> = cases.iter().map(|case| &case.state).collect();
+    row.state = settle::state(&row, &states);
     order::update(unit.db(), &row).await?;
     Ok(outcome)
 }
@@ -236,6 +237,7 @@ async fn stop(unit: &mut Unit, row: &mut order::Row, most: u32) -> Result<(), Hu
     })
     .await?;
     let cases = case::of_order(unit.db(), row.order.id).await?;
-    row.state = settle::state(row, &cases);
+    let states: Vec<&Fulfillment> = cases.iter().map(|case| &case.state).collect();
+    row.state = settle::state(row, &states);
     order::update(unit.db(), row).await
 }

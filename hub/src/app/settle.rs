@@ -1,10 +1,10 @@
 //! Brings an order's row in line with its cases: where it stands, whether something is to be routed, and what a person
 //! must look at.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use outpost_model::fulfillment::{Exception, Fulfillment};
-use outpost_model::id::OrderId;
+use outpost_model::id::{CaseId, OrderId};
 use outpost_model::milestone::{OrderState, Standing, order_state};
 
 use super::need::need;
@@ -13,18 +13,51 @@ use crate::store::{case, exception, order};
 use crate::wake::News;
 use crate::write::Unit;
 
-/// Settles an order whose cases have changed in this transaction.
-pub async fn order(unit: &mut Unit, id: OrderId) -> Result<(), HubError> {
-    let Some(mut row) = order::lock(unit.db(), id).await? else {
-        return Err(HubError::Invariant(format!("a case of order {id}, which does not exist")));
-    };
-    let cases = case::of_order(unit.db(), id).await?;
-    with(unit, &mut row, &cases).await
+/// Settles orders whose cases have changed in this transaction. `here` knows those cases as they are now; others are
+/// read.
+pub async fn orders<'c>(
+    unit: &mut Unit,
+    ids: &BTreeSet<OrderId>,
+    here: impl Fn(CaseId) -> Option<&'c case::Row>,
+) -> Result<(), HubError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let keys: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    let rows = order::lock_all(unit.db(), &keys).await?;
+    if rows.len() != ids.len() {
+        return Err(HubError::Invariant("a case of an order that does not exist".to_owned()));
+    }
+    let of_orders = case::ids_of_orders(unit.db(), &keys).await?;
+    let elsewhere: Vec<CaseId> =
+        of_orders.iter().map(|(_, case)| *case).filter(|case| here(*case).is_none()).collect();
+    let elsewhere = case::some(unit.db(), &elsewhere).await?;
+    let mut cases: BTreeMap<OrderId, Vec<&Fulfillment>> = BTreeMap::new();
+    for (order, case) in &of_orders {
+        let row = here(*case).or_else(|| elsewhere.get(case));
+        cases.entry(*order).or_default().extend(row.map(|row| &row.state));
+    }
+    let mut changed = Vec::with_capacity(rows.len());
+    for mut row in rows {
+        let before = (row.state, row.reason.clone(), row.route_at, row.progress.clone());
+        let states = cases.remove(&row.order.id).unwrap_or_default();
+        settle(unit, &mut row, &states);
+        if before != (row.state, row.reason.clone(), row.route_at, row.progress.clone()) {
+            changed.push(row);
+        }
+    }
+    order::update_all(unit.db(), &changed).await
 }
 
 /// The same for a row that is locked and cases that were read in this transaction.
 pub async fn with(unit: &mut Unit, row: &mut order::Row, cases: &[case::Row]) -> Result<(), HubError> {
     let states: Vec<&Fulfillment> = cases.iter().map(|case| &case.state).collect();
+    settle(unit, row, &states);
+    order::update(unit.db(), row).await
+}
+
+/// Brings the row in line, in memory.
+fn settle(unit: &mut Unit, row: &mut order::Row, states: &[&Fulfillment]) {
     let physical = row.order.lines.iter().filter(|line| line.physical);
     let wanted = physical.clone().any(|line| !row.progress.withdrawn.contains(&line.line));
     let under_way = states.iter().any(|case| !case.is_closed());
@@ -33,7 +66,7 @@ pub async fn with(unit: &mut Unit, row: &mut order::Row, cases: &[case::Row]) ->
         row.progress.standing = Standing::Cancelled;
     }
     let open = match row.progress.standing {
-        Standing::Approved => need(&row.order, &row.progress.withdrawn, &states),
+        Standing::Approved => need(&row.order, &row.progress.withdrawn, states),
         Standing::Captured | Standing::Held | Standing::Cancelled => Vec::new(),
     };
     if open.is_empty() {
@@ -45,19 +78,17 @@ pub async fn with(unit: &mut Unit, row: &mut order::Row, cases: &[case::Row]) ->
         row.route_at = Some(unit.now());
         unit.wakes.routing = true;
     }
-    row.state = state(row, cases);
+    row.state = state(row, states);
     unit.wakes.news.insert(News::Order(row.order.id));
-    order::update(unit.db(), row).await
 }
 
 /// Where an order stands.
-pub fn state(row: &order::Row, cases: &[case::Row]) -> OrderState {
+pub fn state(row: &order::Row, cases: &[&Fulfillment]) -> OrderState {
     if row.progress.standing == Standing::Approved && !row.order.lines.iter().any(|line| line.physical) {
         // There was nothing for a site to do, so nothing is left to do.
         return OrderState::Fulfilled;
     }
-    let states: Vec<Fulfillment> = cases.iter().map(|case| case.state.clone()).collect();
-    order_state(&row.order, row.progress.standing, &states)
+    order_state(&row.order, row.progress.standing, cases)
 }
 
 /// Raises what the fold sees in a case now and did not see before; resolves what it does not see any more.

@@ -5,6 +5,7 @@ use outpost_model::intent::HubEvent;
 use outpost_model::milestone::Standing;
 use outpost_model::rejection::Rejection;
 
+use super::errand::{self, Errand};
 use super::{documents, settle};
 use crate::error::{HubError, Verdict};
 use crate::store::{case, exception, intent, order, recovery};
@@ -117,6 +118,11 @@ fn holds(case: &case::Row) -> bool {
 pub async fn ask(unit: &mut Unit, case: &mut case::Row, kind: HubEvent) -> Result<(), HubError> {
     let name = kind.name();
     let (order, id) = (case.state.header.order, case.state.header.case);
+    let site = case.state.header.site.clone();
+    if !errand::ours(unit, &site).await? {
+        let ask = Errand::Say { case: id, records: Vec::new(), kinds: vec![kind], ask: true };
+        return errand::leave(unit, &site, &ask).await;
+    }
     let events = documents::say(unit, case, Vec::new(), vec![kind]).await?;
     let now = unit.now();
     for event in events {

@@ -82,7 +82,7 @@ pub async fn begin_anew(unit: &mut Unit, site: &SiteId, terms: &Terms) -> Result
 /// R := G − P: nothing more is promised from what earlier lives have granted.
 async fn take_rights_back(unit: &mut Unit, site: &SiteId) -> Result<Vec<SkuQty>, HubError> {
     let mut units = Vec::new();
-    for (sku, [granted, promised, returned]) in rights::of_site(unit.db(), site).await? {
+    for (sku, [granted, promised, returned]) in rights::of_site(unit.db(), site, rights::ALL).await? {
         let unused = u64::try_from(granted - promised - returned).unwrap_or(0);
         if unused > 0 {
             let sku = Sku::new(sku).map_err(|error| HubError::corrupt("rights", site, error))?;

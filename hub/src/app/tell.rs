@@ -5,6 +5,7 @@ use outpost_model::quantity::Quantity;
 use outpost_sync::{Item, Limits, Record};
 use serde::Serialize;
 
+use super::errand::{self, Errand};
 use crate::error::HubError;
 use crate::store::product::Told;
 use crate::store::to_json;
@@ -60,10 +61,18 @@ pub async fn rules(unit: &mut Unit, site: &SiteId, version: &str, text: &str) ->
 }
 
 async fn send(unit: &mut Unit, site: &SiteId, items: Vec<Item>) -> Result<(), HubError> {
-    if !items.is_empty() {
-        unit.append(site, &items).await?;
+    if items.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    if errand::ours(unit, site).await? {
+        unit.append(site, &items).await?;
+        return Ok(());
+    }
+    let records = items.into_iter().filter_map(|item| match item {
+        Item::Record(record) => Some(record.into()),
+        Item::Change(_) => None,
+    });
+    errand::leave(unit, site, &Errand::Records { records: records.collect() }).await
 }
 
 /// Lists as JSON, each within the limits of a record.

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use outpost_daemon::Problem;
 use outpost_daemon::extract::{Json, Path, Query};
 use outpost_daemon::short_code::short_code;
-use outpost_model::id::{CaseId, SiteId};
+use outpost_model::id::{CaseId, SiteId, Sku};
 use outpost_sync::PublicIdentity;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,7 @@ use crate::app::recover;
 use crate::error::HubError;
 use crate::replicate::verify;
 use crate::store::query::sites::{self, DocumentState, SiteSummary, StockRow};
+use crate::store::query::{PAGE_MAX, ROWS_MAX};
 use crate::store::{case, enrollment};
 
 /// All sites.
@@ -28,16 +29,27 @@ fn unknown() -> Problem {
     Problem::not_found("no_such_site", "There is no such site.")
 }
 
-/// All sites with their lines and their work.
-pub async fn list(State(hub): State<Hub>) -> Result<Json<SiteList>, Problem> {
-    let sites = sites::list(hub.store.read()).await.map_err(failed)?;
+/// A page of sites.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct ListQuery {
+    /// Those after this one, by id.
+    #[serde(default)]
+    pub after: Option<SiteId>,
+    /// At most so many.
+    #[serde(default)]
+    pub limit: Option<u32>,
+}
+
+/// Sites with their lines and their work, by id.
+pub async fn list(State(hub): State<Hub>, Query(query): Query<ListQuery>) -> Result<Json<SiteList>, Problem> {
+    let limit = query.limit.unwrap_or(PAGE_MAX);
+    let sites = sites::list(hub.store.read(), query.after.as_ref(), limit).await.map_err(failed)?;
     Ok(Json(SiteList { sites }))
 }
 
 /// One site.
 pub async fn detail(State(hub): State<Hub>, Path(site): Path<SiteId>) -> Result<Json<SiteSummary>, Problem> {
-    let sites = sites::list(hub.store.read()).await.map_err(failed)?;
-    sites.into_iter().find(|found| found.site.site == site).map(Json).ok_or_else(unknown)
+    sites::one(hub.store.read(), &site).await.map_err(failed)?.map(Json).ok_or_else(unknown)
 }
 
 /// A site's stock and rights as the hub knows them.
@@ -47,18 +59,40 @@ pub struct StockList {
     pub stock: Vec<StockRow>,
 }
 
-/// A site's stock and rights as the hub knows them.
-pub async fn stock(State(hub): State<Hub>, Path(site): Path<SiteId>) -> Result<Json<StockList>, Problem> {
-    let stock = sites::stock(hub.store.read(), &site).await.map_err(failed)?;
+/// A page of stock.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct StockQuery {
+    /// Those after this one.
+    #[serde(default)]
+    pub after: Option<Sku>,
+    /// At most so many.
+    #[serde(default)]
+    pub limit: Option<u32>,
+}
+
+/// A site's stock and rights as the hub knows them, by SKU.
+pub async fn stock(
+    State(hub): State<Hub>,
+    Path(site): Path<SiteId>,
+    Query(query): Query<StockQuery>,
+) -> Result<Json<StockList>, Problem> {
+    let limit = query.limit.unwrap_or(ROWS_MAX);
+    let stock = sites::stock(hub.store.read(), &site, query.after.as_ref(), limit).await.map_err(failed)?;
     Ok(Json(StockList { stock }))
 }
 
-/// Whether to fold from scratch.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+/// A page of documents, and whether to fold them from scratch.
+#[derive(Debug, Clone, Default, Deserialize)]
 pub struct VerifyQuery {
     /// Fold every case from scratch and compare.
     #[serde(default)]
     pub verify: bool,
+    /// Those after this one, by id.
+    #[serde(default)]
+    pub after: Option<String>,
+    /// At most so many.
+    #[serde(default)]
+    pub limit: Option<u32>,
 }
 
 /// A site's documents as the hub has them, in the same form as the site's own.
@@ -68,7 +102,9 @@ pub async fn documents(
     Query(query): Query<VerifyQuery>,
 ) -> Result<Json<Vec<DocumentState>>, Problem> {
     let mut connection = hub.store.read().acquire().await.map_err(|error| failed(HubError::from(error)))?;
-    let found = verify::documents(&mut connection, &site, hub.life.incarnation, query.verify).await;
+    let (after, limit) = (query.after.as_deref().unwrap_or_default(), query.limit.unwrap_or(ROWS_MAX));
+    let page = verify::Page { after, limit };
+    let found = verify::documents(&mut connection, &site, hub.life.incarnation, query.verify, page).await;
     found.map(Json).map_err(failed)
 }
 

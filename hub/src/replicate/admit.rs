@@ -9,7 +9,7 @@ use outpost_model::fact::SiteFact;
 use outpost_model::id::{DocumentKey, EventId, SiteId};
 use outpost_model::may_write_in;
 use outpost_model::page::{LedgerFact, PageHeader, SiteDayFact};
-use outpost_sync::{Change, Content, Entry, Incarnation, Inspection, InstallId, Limits};
+use outpost_sync::{Change, Content, Entry, Incarnation, Inspection, InstallId};
 
 /// What a change says, understood and allowed.
 #[derive(Debug)]
@@ -30,22 +30,20 @@ pub type Refused = &'static str;
 /// The most units one movement may move: sums of any number that fits a database stay far from overflowing.
 const DELTA_MAX: u64 = 1_000_000_000;
 
-/// Reads a change, without opening its document.
-pub fn inspect(
-    change: &Change,
+/// Whether the site may write under this name.
+pub fn author(
+    author: Incarnation,
     incarnations: &BTreeMap<Incarnation, InstallId>,
     hub: Incarnation,
-) -> Result<Inspection, Refused> {
-    let inspection = Inspection::of(change, &Limits::PROTOCOL).map_err(|_| "malformed_change")?;
+) -> Result<(), Refused> {
     // Nobody but the hub writes under its name, whatever a site has announced: its own next change would collide.
-    let own = inspection.author == hub && !is_planted(Planted::TrustTheSender);
-    let stranger = !incarnations.contains_key(&inspection.author)
-        && inspection.author != hub
-        && !is_planted(Planted::SkipTheIncarnationCheck);
+    let own = author == hub && !is_planted(Planted::TrustTheSender);
+    let stranger =
+        !incarnations.contains_key(&author) && author != hub && !is_planted(Planted::SkipTheIncarnationCheck);
     if own || stranger {
         return Err("author_not_registered");
     }
-    Ok(inspection)
+    Ok(())
 }
 
 /// The document as the model names it, when it may be this site's. Whose a case is, only the database knows.
@@ -59,13 +57,8 @@ pub fn document(change: &Change, site: &SiteId) -> Result<DocumentKey, Refused> 
     }
 }
 
-/// What the change says. `last` is the site's last event number in the document.
-pub fn content(
-    key: &DocumentKey,
-    site: &SiteId,
-    inspection: &Inspection,
-    last: u64,
-) -> Result<Admitted, Refused> {
+/// What the change says. Whether its first number is the next one, only the database knows ([`Admitted::first`]).
+pub fn content(key: &DocumentKey, site: &SiteId, inspection: &Inspection) -> Result<Admitted, Refused> {
     match (&inspection.content, key) {
         (Content::Header(_), DocumentKey::Case(_) | DocumentKey::HubPage(..)) => Err("header_by_site"),
         (Content::Header(text), DocumentKey::Ledger(..) | DocumentKey::SiteDay(..)) => {
@@ -77,11 +70,9 @@ pub fn content(
                 Err("malformed_header")
             }
         }
-        (Content::Entries { entries, .. }, DocumentKey::Case(_)) => {
-            events(key, entries, last).map(Admitted::Case)
-        }
+        (Content::Entries { entries, .. }, DocumentKey::Case(_)) => events(key, entries).map(Admitted::Case),
         (Content::Entries { entries, .. }, DocumentKey::Ledger(..)) => {
-            let events = events(key, entries, last)?;
+            let events = events(key, entries)?;
             if events.iter().all(within_measure) {
                 Ok(Admitted::Ledger(events))
             } else {
@@ -89,7 +80,7 @@ pub fn content(
             }
         }
         (Content::Entries { entries, .. }, DocumentKey::SiteDay(..)) => {
-            events(key, entries, last).map(Admitted::Day)
+            events(key, entries).map(Admitted::Day)
         }
         (Content::Entries { .. }, DocumentKey::HubPage(..)) => Err("document_of_the_hub"),
     }
@@ -104,7 +95,19 @@ fn within_measure(event: &Event<LedgerFact>) -> bool {
     }
 }
 
-fn events<K: Kind>(key: &DocumentKey, entries: &[Entry], last: u64) -> Result<Vec<Event<K>>, Refused> {
+impl Admitted {
+    /// The number of the first event; nothing in a founding.
+    pub fn first(&self) -> Option<u64> {
+        match self {
+            Self::Founded => None,
+            Self::Case(events) => events.first().map(|event| event.n),
+            Self::Ledger(events) => events.first().map(|event| event.n),
+            Self::Day(events) => events.first().map(|event| event.n),
+        }
+    }
+}
+
+fn events<K: Kind>(key: &DocumentKey, entries: &[Entry]) -> Result<Vec<Event<K>>, Refused> {
     let mut events = Vec::with_capacity(entries.len());
     for entry in entries {
         let id: EventId = entry.id.parse().map_err(|_| "malformed_event_id")?;
@@ -120,8 +123,7 @@ fn events<K: Kind>(key: &DocumentKey, entries: &[Entry], last: u64) -> Result<Ve
     }
     // A change keeps its entries by id; their numbers say in which order they were written.
     events.sort_by_key(|event| event.n);
-    let numbers = events.iter().map(|event| event.n);
-    if !numbers.eq(last + 1..last + 1 + events.len() as u64) {
+    if events.windows(2).any(|pair| pair[0].n.checked_add(1) != Some(pair[1].n)) {
         return Err("number_out_of_sequence");
     }
     Ok(events)

@@ -1,15 +1,20 @@
 //! Replication with the sites: frames in and out, what each site's changes may do, and what they trigger.
 //!
-//! `driver` spreads frames over one `peer` task a site; a peer owns the engine's session. `admit` joins the engine's
-//! inspection of a change with the model's rules, `project` folds it, `react` does what follows, and `apply` is all
-//! of it as one use case. `broker` is the embedded broker, `verify` folds documents from scratch.
+//! `driver` spreads frames over one `peer` task a site; a peer owns the engine's session. What a session wants stored is
+//! read beside the transactions (`reading`, with the model's rules in `admit`) and handed to `intake`, which gathers what
+//! waits, of all sites, into one transaction. `apply` is that transaction as one function: `merge` checks each change
+//! against what the database holds, `project` folds, `react` does what follows. `storing` isolates what breaks a
+//! transaction. `verify` folds documents from scratch.
 
 pub mod admit;
 pub mod apply;
 pub mod driver;
+pub mod intake;
+mod merge;
 pub mod notice;
 pub mod peer;
 pub mod project;
 pub mod react;
+pub mod reading;
 pub mod storing;
 pub mod verify;

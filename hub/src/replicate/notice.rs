@@ -11,6 +11,7 @@ use crate::write::Unit;
 
 /// The site was heard of, or has fallen silent.
 pub async fn heard(unit: &mut Unit, site: &SiteId, up: bool) -> Result<(), HubError> {
+    unit.must_hold(site).await?;
     let now = unit.now();
     line::note(unit.db(), site, up, now).await?;
     unit.wakes.news.insert(News::Site(site.clone()));
@@ -25,6 +26,7 @@ pub async fn greeted(
     install: InstallId,
     links: &[Link],
 ) -> Result<(), HubError> {
+    unit.must_hold(site).await?;
     let now = unit.now();
     // A site that goes by the hub's name is heard, but the name does not become its own.
     let hub = unit.actor();

@@ -3,14 +3,15 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use outpost_model::defects::{Planted, is_planted};
 use outpost_model::id::SiteId;
 use outpost_sync::{Effect, Incarnation, Input, Local, Mark, Notice, Now, Remote, Schema, Session, Side};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::notice;
-use super::storing::{self, Stored};
+use super::apply::Applied;
+use super::{notice, storing};
 use crate::Hub;
 use crate::app::authority;
 use crate::error::HubError;
@@ -57,7 +58,7 @@ pub struct Peer {
 }
 
 /// What is being stored. It ends with the peer.
-type Storing = AbortOnDropHandle<Result<Stored, HubError>>;
+type Storing = AbortOnDropHandle<Result<Applied, HubError>>;
 
 /// How many frames were kept for inspection in the present minute.
 #[derive(Default)]
@@ -129,7 +130,7 @@ impl Peer {
             let input = tokio::select! {
                 () = cancel.cancelled() => return Ok(()),
                 stored = answer(&mut self.storing) => {
-                    self.settled(stored?).await?;
+                    self.settled(stored).await?;
                     self.note_heard().await?;
                     continue;
                 },
@@ -149,6 +150,30 @@ impl Peer {
             self.handle(input).await?;
             self.note_heard().await?;
         }
+    }
+
+    /// Tells the session what became of what it wanted stored.
+    async fn settled(&mut self, stored: Result<Applied, HubError>) -> Result<(), HubError> {
+        let input = match stored {
+            Ok(Applied::Stored(refused))
+                if !refused.is_empty() && is_planted(Planted::QuarantineBlocksTheStream) =>
+            {
+                Input::StoreFailed
+            }
+            Ok(Applied::Stored(refused)) => Input::Stored { refused },
+            Ok(Applied::Revoked) => {
+                tracing::warn!(site = %self.site, "a frame of an appliance that was replaced is refused");
+                self.refresh().await?;
+                Input::StoreFailed
+            }
+            Ok(Applied::NotHeld) => return Err(HubError::NotHeld(self.site.clone())),
+            Err(error @ (HubError::Stopping | HubError::FateUnknown(_))) => return Err(error),
+            Err(error) => {
+                tracing::error!(%error, site = %self.site, "nothing can be stored now");
+                Input::StoreFailed
+            }
+        };
+        self.handle(input).await
     }
 
     fn now(&self) -> Now {
@@ -175,15 +200,8 @@ impl Peer {
         if self.storing.is_none() {
             return Ok(());
         }
-        let stored = answer(&mut self.storing).await?;
+        let stored = answer(&mut self.storing).await;
         self.settled(stored).await
-    }
-
-    async fn settled(&mut self, Stored { input, revoked }: Stored) -> Result<(), HubError> {
-        if revoked {
-            self.refresh().await?;
-        }
-        self.handle(input).await
     }
 
     /// Keys, authority or what copies contain has changed in the database: tells the session.
@@ -320,7 +338,7 @@ impl Peer {
 }
 
 /// The answer to what is being stored; never, while nothing is.
-async fn answer(storing: &mut Option<Storing>) -> Result<Stored, HubError> {
+async fn answer(storing: &mut Option<Storing>) -> Result<Applied, HubError> {
     match storing {
         Some(answer) => {
             let stored = answer.await;

@@ -8,62 +8,55 @@ use outpost_model::id::{OrderId, SiteId};
 use outpost_model::page::{HubPageEvent, SkuQty};
 use outpost_model::quantity::Quantity;
 
-use super::project::{Answered, Before, Projection};
+use super::project::{Answered, Before, OfSite, Projection};
 use crate::app::{documents, label, lease, settle};
 use crate::error::HubError;
 use crate::store::{counter, exception, intent, order, rights};
 use crate::wake::News;
 use crate::write::Unit;
 
-/// Reacts to a batch whose projection is written.
-pub async fn react(
-    unit: &mut Unit,
-    site: &SiteId,
-    projection: &Projection,
-    sscc: &SsccSettings,
-) -> Result<(), HubError> {
+/// Reacts to batches whose projection is written.
+pub async fn react(unit: &mut Unit, projection: &Projection, sscc: &SsccSettings) -> Result<(), HubError> {
     for answered in &projection.answers {
         answer(unit, answered, projection).await?;
     }
     let mut orders: BTreeSet<OrderId> = BTreeSet::new();
-    for (id, (row, before)) in &projection.cases {
+    let changed = projection.changed.iter().filter_map(|id| Some((id, projection.cases.get(id)?)));
+    for (id, (row, before)) in changed {
         let now = Before::of(row);
         if now == *before {
             continue;
         }
         unit.wakes.news.insert(News::Case(*id));
         settle::raise_new(unit, row, &before.exceptions).await?;
-        let over = now.ended || row.state.is_closed();
+        let over = now.weight.ended || now.weight.closed;
         if over && row.state.handovers.is_empty() {
             label::over(unit, *id).await?;
         }
-        if now.milestone != before.milestone
-            || now.ended != before.ended
-            || now.short != before.short
-            || now.handed_over != before.handed_over
-        {
+        if now.weight != before.weight {
             orders.insert(row.state.header.order);
         }
     }
-    for order in orders {
-        settle::order(unit, order).await?;
+    settle::orders(unit, &orders, |case| projection.cases.get(&case).map(|(row, _)| row)).await?;
+    for (site, of_site) in &projection.sites {
+        react_at(unit, site, of_site, sscc).await?;
     }
-    of_site(unit, site, projection, sscc).await
+    Ok(())
 }
 
 /// What concerns the site as a whole.
-async fn of_site(
+async fn react_at(
     unit: &mut Unit,
     site: &SiteId,
-    projection: &Projection,
+    of_site: &OfSite,
     sscc: &SsccSettings,
 ) -> Result<(), HubError> {
-    if !projection.grants.is_empty() || !projection.days.is_empty() {
+    if !of_site.grants.is_empty() || of_site.day_changed {
         let now = unit.now();
         unit.wakes.routing |= order::hurry(unit.db(), now).await? > 0;
         unit.wakes.news.insert(News::Site(site.clone()));
     }
-    for (recall, units) in &projection.recalls {
+    for (recall, units) in &of_site.recalls {
         let mut back = Vec::with_capacity(units.len());
         for SkuQty { sku, qty } in units {
             let given = rights::give_back(unit.db(), site, sku, u64::from(qty.get())).await?;
@@ -78,8 +71,8 @@ async fn of_site(
         )
         .await?;
     }
-    if projection.handling_labels > 0 {
-        lease::top_up(unit, site, projection.handling_labels, sscc).await?;
+    if of_site.handling_labels > 0 {
+        lease::top_up(unit, site, of_site.handling_labels, sscc).await?;
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use outpost_sync::{Document, Incarnation};
 use sqlx::AnyConnection;
 
 use crate::error::HubError;
+use crate::store::query::ROWS_MAX;
 use crate::store::query::sites::DocumentState;
 use crate::store::{case, document, item};
 
@@ -66,15 +67,30 @@ fn kind_of(text: &str) -> Option<String> {
     serde_json::from_str::<Kinded>(text).ok().map(|kinded| kinded.kind)
 }
 
-/// The documents of a site as the hub has them. With `verify`, every case is folded from scratch and compared.
+/// Which documents of a site to look at.
+#[derive(Debug, Clone, Copy)]
+pub struct Page<'a> {
+    /// Those after this one, by id.
+    pub after: &'a str,
+    /// At most so many, up to [`ROWS_MAX`].
+    pub limit: u32,
+}
+
+impl Page<'_> {
+    /// The first ones.
+    pub const FIRST: Page<'static> = Page { after: "", limit: ROWS_MAX };
+}
+
+/// Documents of a site as the hub has them, by id. With `verify`, every case is folded from scratch and compared.
 pub async fn documents(
     db: &mut AnyConnection,
     site: &SiteId,
     actor: Incarnation,
     verify: bool,
+    page: Page<'_>,
 ) -> Result<Vec<DocumentState>, HubError> {
     let mut states = Vec::new();
-    for row in document::of_site(db, site).await? {
+    for row in document::of_site(db, site, page.after, page.limit.clamp(1, ROWS_MAX)).await? {
         let opened = open(db, &row, actor).await?;
         let mut state = DocumentState {
             document: row.doc.to_string(),
@@ -94,4 +110,23 @@ pub async fn documents(
         states.push(state);
     }
     Ok(states)
+}
+
+/// All documents of a site, page by page.
+pub async fn all(
+    db: &mut AnyConnection,
+    site: &SiteId,
+    actor: Incarnation,
+    verify: bool,
+) -> Result<Vec<DocumentState>, HubError> {
+    let mut states: Vec<DocumentState> = Vec::new();
+    loop {
+        let after = states.last().map(|state| state.document.clone()).unwrap_or_default();
+        let page = Page { after: &after, ..Page::FIRST };
+        let more = documents(db, site, actor, verify, page).await?;
+        if more.is_empty() {
+            return Ok(states);
+        }
+        states.extend(more);
+    }
 }

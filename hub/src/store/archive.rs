@@ -32,16 +32,17 @@ pub struct Candidate {
 }
 
 /// Cases that have been closed since before an instant and are not packed, the oldest first. Those that are set aside,
-/// or of which the site has not acknowledged all, wait.
+/// or of which the site has not acknowledged all, wait; those of other workers' sites are theirs to pack.
 pub async fn candidates(
     db: &mut AnyConnection,
-    before: UtcMillis,
+    (worker, before): (&str, UtcMillis),
     limit: i64,
 ) -> Result<Vec<Candidate>, HubError> {
     let rows = sqlx::query(
         "SELECT c.id, c.site FROM cases c JOIN document d ON d.doc = 'case/' || c.id
          WHERE c.archived = 0 AND c.live = 0 AND c.updated_at < $1 AND d.quarantined IS NULL AND d.block IS NULL
            AND c.site NOT IN (SELECT site FROM recovery WHERE settled_at IS NULL)
+           AND c.site NOT IN (SELECT site FROM site_lease WHERE worker <> $3)
            AND NOT EXISTS (
                SELECT 1 FROM item i JOIN stream s ON s.site = i.site AND s.incarnation = i.incarnation
                WHERE i.doc = d.doc AND i.origin = 0 AND i.n > COALESCE(
@@ -50,6 +51,7 @@ pub async fn candidates(
     )
     .bind(before.0)
     .bind(limit)
+    .bind(worker)
     .fetch_all(db)
     .await?;
     rows.iter()

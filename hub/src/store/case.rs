@@ -14,6 +14,9 @@ use crate::error::HubError;
 
 const TABLE: &str = "cases";
 
+/// The position of a case whose header is left for another worker to send.
+pub const NOT_SENT: u64 = i64::MAX as u64;
+
 /// A case and where its header stands in the stream to its site.
 #[derive(Debug, Clone)]
 pub struct Row {
@@ -53,7 +56,7 @@ pub fn end_name(end: &End) -> &'static str {
 }
 
 /// Writes cases, new or changed.
-pub async fn put(db: &mut AnyConnection, cases: Vec<Row>) -> Result<(), HubError> {
+pub async fn put(db: &mut AnyConnection, cases: &[&Row]) -> Result<(), HubError> {
     let mut rows = Vec::with_capacity(cases.len());
     for Row { state, position, updated_at } in cases {
         let header = &state.header;
@@ -70,10 +73,10 @@ pub async fn put(db: &mut AnyConnection, cases: Vec<Row>) -> Result<(), HubError
             signed(units).into(),
             header.promise.pick_by.0.into(),
             header.promise.promised_at.0.into(),
-            signed(position).into(),
+            signed(*position).into(),
             header.offered_at.0.into(),
             updated_at.0.into(),
-            to_json(&state)?.into(),
+            to_json(state)?.into(),
         ]);
     }
     many::insert(
@@ -88,6 +91,16 @@ pub async fn put(db: &mut AnyConnection, cases: Vec<Row>) -> Result<(), HubError
     Ok(())
 }
 
+/// Notes where a case's header stands in the stream, once it does.
+pub async fn place(db: &mut AnyConnection, case: CaseId, position: u64) -> Result<(), HubError> {
+    sqlx::query("UPDATE cases SET position = $2 WHERE id = $1")
+        .bind(case.to_string())
+        .bind(signed(position))
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
 /// One case.
 pub async fn get(db: &mut AnyConnection, case: CaseId) -> Result<Option<Row>, HubError> {
     Ok(some(db, &[case]).await?.remove(&case))
@@ -99,6 +112,17 @@ pub async fn some(db: &mut AnyConnection, cases: &[CaseId]) -> Result<BTreeMap<C
     let rows = many::select(db, "SELECT state, position, updated_at FROM cases WHERE id IN", "", None, &keys)
         .await?;
     rows.iter().map(|row| read(row).map(|row| (row.state.header.case, row))).collect()
+}
+
+/// The ids of the cases of several orders, each with its order.
+pub async fn ids_of_orders(
+    db: &mut AnyConnection,
+    orders: &[String],
+) -> Result<Vec<(OrderId, CaseId)>, HubError> {
+    let rows = many::select(db, "SELECT order_id, id FROM cases WHERE order_id IN", "", None, orders).await?;
+    rows.iter()
+        .map(|row| Ok((super::parsed(row, TABLE, "order_id")?, super::parsed(row, TABLE, "id")?)))
+        .collect()
 }
 
 /// The cases of an order, in the order they were offered.

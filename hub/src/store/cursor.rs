@@ -5,6 +5,7 @@ use outpost_sync::{Incarnation, Mark, Running};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
+use super::many::{self, Cell};
 use super::{column, signed, unsigned};
 use crate::error::HubError;
 
@@ -25,26 +26,43 @@ pub(super) async fn all(db: &mut AnyConnection, site: &SiteId, way: i64) -> Resu
     Ok(rows)
 }
 
-/// Writes a mark; it never goes back.
-pub(super) async fn save(
+/// All marks of a direction of several sites.
+pub(super) async fn of_sites(
     db: &mut AnyConnection,
-    site: &SiteId,
+    sites: &[String],
     way: i64,
-    mark: Mark,
-    beyond: Vec<u8>,
+) -> Result<Vec<AnyRow>, HubError> {
+    let head = if way == UP {
+        "SELECT * FROM cursor WHERE way = 1 AND site IN"
+    } else {
+        "SELECT * FROM cursor WHERE way = 0 AND site IN"
+    };
+    many::select(db, head, "", None, sites).await
+}
+
+/// Writes marks with what stands beyond each; none goes back.
+pub(super) async fn save_all(
+    db: &mut AnyConnection,
+    way: i64,
+    marks: Vec<(&SiteId, Mark, Vec<u8>)>,
 ) -> Result<(), HubError> {
-    sqlx::query(
-        "INSERT INTO cursor (site, way, incarnation, n, running, beyond) VALUES ($1, $2, $3, $4, $5, $6)
-         ON CONFLICT (site, way, incarnation) DO UPDATE SET n = excluded.n, running = excluded.running,
+    let rows = marks.into_iter().map(|(site, mark, beyond)| {
+        [
+            Cell::from(site.as_str()),
+            Cell::Int(way),
+            (&mark.incarnation.0[..]).into(),
+            signed(mark.n).into(),
+            (&mark.running.0[..]).into(),
+            beyond.into(),
+        ]
+    });
+    many::insert(
+        db,
+        "INSERT INTO cursor (site, way, incarnation, n, running, beyond)",
+        "ON CONFLICT (site, way, incarnation) DO UPDATE SET n = excluded.n, running = excluded.running,
              beyond = excluded.beyond WHERE cursor.n <= excluded.n",
+        rows.collect(),
     )
-    .bind(site.as_str())
-    .bind(way)
-    .bind(&mark.incarnation.0[..])
-    .bind(signed(mark.n))
-    .bind(&mark.running.0[..])
-    .bind(beyond)
-    .execute(db)
     .await?;
     Ok(())
 }

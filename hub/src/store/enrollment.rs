@@ -6,8 +6,9 @@ use outpost_model::id::SiteId;
 use outpost_model::time::UtcMillis;
 use outpost_sync::{Incarnation, InstallId, Link, PeerKeys, PublicIdentity};
 use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
 
-use super::{column, signed};
+use super::{column, many, signed};
 use crate::error::HubError;
 
 /// A token as the database knows it: only its hash.
@@ -130,6 +131,23 @@ pub async fn keys(db: &mut AnyConnection, site: &SiteId) -> Result<PeerKeys, Hub
     Ok(PeerKeys(keys.collect::<Result<_, _>>()?))
 }
 
+/// The keys several sites may sign with; sites without any are missing from the answer.
+pub async fn keys_of(
+    db: &mut AnyConnection,
+    sites: &[String],
+) -> Result<BTreeMap<SiteId, PeerKeys>, HubError> {
+    let head = "SELECT site, public_key FROM install WHERE revoked_at IS NULL AND site IN";
+    let mut keys: BTreeMap<SiteId, PeerKeys> = BTreeMap::new();
+    for row in many::select(db, head, "", None, sites).await? {
+        let site: SiteId = super::parsed(&row, "install", "site")?;
+        let bytes: Vec<u8> = column(&row, "install", "public_key")?;
+        let key =
+            PublicIdentity::from_bytes(&bytes).map_err(|error| HubError::corrupt("install", &site, error))?;
+        keys.entry(site).or_default().0.push(key);
+    }
+    Ok(keys)
+}
+
 /// Every site with an appliance.
 pub async fn sites(db: &mut AnyConnection) -> Result<Vec<SiteId>, HubError> {
     let rows = sqlx::query("SELECT DISTINCT site FROM install WHERE revoked_at IS NULL ORDER BY site")
@@ -222,12 +240,27 @@ pub async fn incarnations(
         .fetch_all(db)
         .await?;
     let wrong = || HubError::corrupt("incarnation", site, "not its number of bytes");
-    rows.iter()
-        .map(|row| {
-            let incarnation: Vec<u8> = column(row, "incarnation", "incarnation")?;
-            let install: Vec<u8> = column(row, "incarnation", "install")?;
-            let incarnation = Incarnation::from_slice(&incarnation).ok_or_else(wrong)?;
-            Ok((incarnation, InstallId::from_slice(&install).ok_or_else(wrong)?))
-        })
-        .collect()
+    rows.iter().map(|row| incarnation(row).and_then(|found| found.ok_or_else(wrong))).collect()
+}
+
+/// The same for several sites.
+pub async fn incarnations_of(
+    db: &mut AnyConnection,
+    sites: &[String],
+) -> Result<BTreeMap<SiteId, BTreeMap<Incarnation, InstallId>>, HubError> {
+    let head = "SELECT site, incarnation, install FROM incarnation WHERE site IN";
+    let mut all: BTreeMap<SiteId, BTreeMap<Incarnation, InstallId>> = BTreeMap::new();
+    for row in many::select(db, head, "", None, sites).await? {
+        let site: SiteId = super::parsed(&row, "incarnation", "site")?;
+        let wrong = || HubError::corrupt("incarnation", &site, "not its number of bytes");
+        let (incarnation, install) = incarnation(&row)?.ok_or_else(wrong)?;
+        all.entry(site).or_default().insert(incarnation, install);
+    }
+    Ok(all)
+}
+
+fn incarnation(row: &AnyRow) -> Result<Option<(Incarnation, InstallId)>, HubError> {
+    let incarnation: Vec<u8> = column(row, "incarnation", "incarnation")?;
+    let install: Vec<u8> = column(row, "incarnation", "install")?;
+    Ok(Incarnation::from_slice(&incarnation).zip(InstallId::from_slice(&install)))
 }

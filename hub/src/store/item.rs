@@ -90,13 +90,12 @@ pub async fn forget_labels(db: &mut AnyConnection) -> Result<u64, HubError> {
     Ok(done.rows_affected())
 }
 
-/// Those of the changes that are here already, each within its document.
+/// The changes of documents that are here already.
 pub async fn known(
     db: &mut AnyConnection,
-    hashes: &[ChangeHash],
+    docs: &[String],
 ) -> Result<BTreeSet<(DocumentId, ChangeHash)>, HubError> {
-    let keys: Vec<Vec<u8>> = hashes.iter().map(|hash| hash.0.to_vec()).collect();
-    let rows = many::select(db, "SELECT doc, hash FROM item WHERE hash IN", "", None, &keys).await?;
+    let rows = many::select(db, "SELECT doc, hash FROM item WHERE doc IN", "", None, docs).await?;
     rows.iter()
         .map(|row| {
             let hash: Vec<u8> = column(row, TABLE, "hash")?;
@@ -107,11 +106,11 @@ pub async fn known(
         .collect()
 }
 
-/// Keeps changes of a site, raw. Those that are here already stay as they are.
-pub async fn keep(db: &mut AnyConnection, site: &SiteId, items: &[&Incoming]) -> Result<u64, HubError> {
+/// Keeps changes of sites, raw. Those that are here already stay as they are; how many were new.
+pub async fn keep(db: &mut AnyConnection, items: &[(&SiteId, &Incoming)]) -> Result<u64, HubError> {
     let rows = items
         .iter()
-        .filter_map(|incoming| {
+        .filter_map(|(site, incoming)| {
             let Item::Change(change) = &incoming.item else { return None };
             Some([
                 Cell::from(site.as_str()),

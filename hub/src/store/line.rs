@@ -41,6 +41,15 @@ pub async fn note(db: &mut AnyConnection, site: &SiteId, up: bool, now: UtcMilli
     Ok(())
 }
 
+/// The line to one site, if it was ever heard of.
+pub async fn get(db: &mut AnyConnection, site: &SiteId) -> Result<Option<Line>, HubError> {
+    let row = sqlx::query("SELECT up, since, last_seen FROM line WHERE site = $1")
+        .bind(site.as_str())
+        .fetch_optional(db)
+        .await?;
+    row.map(|row| read(&row)).transpose()
+}
+
 /// The lines of all sites that were ever heard of.
 pub async fn all(db: &mut AnyConnection) -> Result<BTreeMap<SiteId, Line>, HubError> {
     let rows = sqlx::query("SELECT site, up, since, last_seen FROM line").fetch_all(db).await?;

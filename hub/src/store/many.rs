@@ -6,7 +6,7 @@ use sqlx::{Any, AnyConnection, AssertSqlSafe, Encode, Type};
 use crate::error::HubError;
 
 /// Rows go in these portions, largest first, so that there are few distinct statements to prepare.
-const PORTIONS: [usize; 4] = [64, 16, 4, 1];
+const PORTIONS: [usize; 5] = [256, 64, 16, 4, 1];
 
 /// A value for a column.
 #[derive(Debug, Clone)]
@@ -66,6 +66,30 @@ impl From<Option<Vec<u8>>> for Cell {
     }
 }
 
+/// How placeholders are written. In SQLite a placeholder with a number has a name, and each is looked up by its name
+/// among all others: with thousands of them that costs more than the statement.
+#[derive(Clone, Copy)]
+enum Style {
+    Plain,
+    Numbered,
+}
+
+impl Style {
+    fn of(connection: &AnyConnection) -> Self {
+        if connection.backend_name() == "SQLite" { Self::Plain } else { Self::Numbered }
+    }
+
+    fn push(self, sql: &mut String, number: usize) {
+        match self {
+            Self::Plain => sql.push('?'),
+            Self::Numbered => {
+                sql.push('$');
+                sql.push_str(&number.to_string());
+            }
+        }
+    }
+}
+
 type Query<'q> = sqlx::query::Query<'q, Any, sqlx::any::AnyArguments>;
 
 fn bind<'q>(query: Query<'q>, cell: Cell) -> Query<'q> {
@@ -95,6 +119,7 @@ pub async fn insert<const N: usize>(
     rows: Vec<[Cell; N]>,
 ) -> Result<u64, HubError> {
     let mut affected = 0;
+    let style = Style::of(connection);
     let mut rest = rows.into_iter();
     for portion in portions(rest.len()) {
         let mut sql = String::with_capacity(head.len() + tail.len() + portion * N * 5 + 8);
@@ -106,8 +131,7 @@ pub async fn insert<const N: usize>(
                 if cell > 0 {
                     sql.push_str(", ");
                 }
-                sql.push('$');
-                sql.push_str(&(row * N + cell + 1).to_string());
+                style.push(&mut sql, row * N + cell + 1);
             }
             sql.push(')');
         }
@@ -123,7 +147,8 @@ pub async fn insert<const N: usize>(
     Ok(affected)
 }
 
-/// `head ($a, $b, …) tail` over all keys, portion by portion: the rows found. `first` is bound as `$1` when there.
+/// `head ($a, $b, …) tail` over all keys, portion by portion: the rows found. `first` is bound as `$1` when there. The
+/// last portion is filled up by naming its last key again, so that it is one statement.
 pub async fn select<K>(
     connection: &mut AnyConnection,
     head: &str,
@@ -135,10 +160,9 @@ where
     K: Clone + Send + for<'q> Encode<'q, Any> + Type<Any>,
 {
     let mut found = Vec::with_capacity(keys.len());
-    let mut rest = keys;
-    for portion in portions(keys.len()) {
-        let (now, later) = rest.split_at(portion);
-        rest = later;
+    let style = if first.is_some() { Style::Numbered } else { Style::of(connection) };
+    for now in keys.chunks(PORTIONS[0]) {
+        let portion = PORTIONS.into_iter().rev().find(|portion| *portion >= now.len()).unwrap_or(PORTIONS[0]);
         let mut sql = String::with_capacity(head.len() + tail.len() + portion * 5 + 8);
         sql.push_str(head);
         sql.push_str(" (");
@@ -147,8 +171,7 @@ where
             if index > 0 {
                 sql.push_str(", ");
             }
-            sql.push('$');
-            sql.push_str(&(index + offset).to_string());
+            style.push(&mut sql, index + offset);
         }
         sql.push_str(") ");
         sql.push_str(tail);
@@ -156,7 +179,8 @@ where
         if let Some(first) = first {
             query = query.bind(first.to_owned());
         }
-        for key in now {
+        let fill = now.last().into_iter().cycle().take(portion - now.len());
+        for key in now.iter().chain(fill) {
             query = query.bind(key.clone());
         }
         found.extend(query.fetch_all(&mut *connection).await?);
@@ -171,7 +195,7 @@ mod tests {
     #[test]
     fn portions_cover_all_rows_with_few_sizes() {
         assert_eq!(portions(0).count(), 0);
-        assert_eq!(portions(87).collect::<Vec<_>>(), [64, 16, 4, 1, 1, 1]);
+        assert_eq!(portions(343).collect::<Vec<_>>(), [256, 64, 16, 4, 1, 1, 1]);
         assert_eq!(
             (0..500).map(|n| portions(n).sum::<usize>()).collect::<Vec<_>>(),
             (0..500).collect::<Vec<_>>()

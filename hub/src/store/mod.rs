@@ -15,7 +15,9 @@ mod cursor;
 pub mod decision;
 pub mod document;
 pub mod enrollment;
+pub mod errand;
 pub mod exception;
+mod frontier;
 pub mod inbox;
 pub mod intent;
 pub mod item;
@@ -33,6 +35,7 @@ pub mod recovery;
 pub mod rights;
 pub mod serial;
 pub mod site;
+pub mod site_lease;
 pub mod stock;
 pub mod stream;
 
@@ -180,6 +183,11 @@ async fn prepare(dialect: Dialect, connection: &mut AnyConnection) -> Result<(),
         Dialect::Postgres => {
             connection.execute("SET lock_timeout = '10s'").await?;
             connection.execute("SET synchronous_commit = on").await?;
+            // Statements over hundreds of rows take longer to plan anew than to run, and their plan is always the same.
+            connection.execute("SET plan_cache_mode = force_generic_plan").await?;
+            connection.execute("SET jit = off").await?;
+            // A worker that is paused within a transaction holds locks: the server ends it, and nothing is committed.
+            connection.execute("SET idle_in_transaction_session_timeout = '10s'").await?;
         }
     }
     Ok(())
@@ -210,6 +218,11 @@ where
 {
     let text: &str = column(row, table, name)?;
     serde_json::from_str(text).map_err(|error| HubError::corrupt(table, name, error))
+}
+
+/// What a SELECT ends with so that its rows stay locked to the end of the transaction. SQLite has one writer at a time.
+pub(crate) fn locked(db: &AnyConnection) -> &'static str {
+    if db.backend_name() == "PostgreSQL" { "FOR UPDATE" } else { "" }
 }
 
 /// Writes plain data as JSON text.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
-use super::{column, json, parsed, to_json};
+use super::{column, json, many, parsed, to_json};
 use crate::error::HubError;
 
 const TABLE: &str = "orders";
@@ -177,6 +177,39 @@ pub async fn lock(db: &mut AnyConnection, order: OrderId) -> Result<Option<Row>,
         .fetch_optional(db)
         .await?;
     row.map(|row| read(&row)).transpose()
+}
+
+/// Locks several orders to the end of the transaction and reads them.
+pub async fn lock_all(db: &mut AnyConnection, orders: &[String]) -> Result<Vec<Row>, HubError> {
+    let tail = super::locked(db);
+    let rows = many::select(db, "SELECT * FROM orders WHERE id IN", tail, None, orders).await?;
+    rows.iter().map(read).collect()
+}
+
+/// Writes what may change of several orders that are locked.
+pub async fn update_all(db: &mut AnyConnection, orders: &[Row]) -> Result<(), HubError> {
+    let mut rows = Vec::with_capacity(orders.len());
+    for row in orders {
+        rows.push([
+            many::Cell::Text(row.order.id.to_string()),
+            state_name(row.state).into(),
+            row.reason.clone().into(),
+            row.route_at.map(|at| at.0).into(),
+            to_json(&row.progress)?.into(),
+        ]);
+    }
+    let written = many::insert(
+        db,
+        "UPDATE orders SET state = v.column2, reason = v.column3, route_at = v.column4, progress = v.column5
+         FROM (",
+        ") AS v WHERE orders.id = v.column1",
+        rows,
+    )
+    .await?;
+    if written == orders.len() as u64 {
+        return Ok(());
+    }
+    Err(HubError::Invariant(format!("{written} of {} orders were there to be written", orders.len())))
 }
 
 /// Reads an order.

@@ -138,7 +138,7 @@ pub async fn unacknowledged(db: &mut AnyConnection, site: &SiteId) -> Result<u64
 /// under way than they must. Changes stay, since documents are opened from them; labels stay as long as their case is open,
 /// since a carrier sells each once.
 pub async fn acknowledge(db: &mut AnyConnection, site: &SiteId, mark: Mark) -> Result<(), HubError> {
-    cursor::save(db, site, cursor::DOWN, mark, Vec::new()).await?;
+    cursor::save_all(db, cursor::DOWN, vec![(site, mark, Vec::new())]).await?;
     sqlx::query(
         "DELETE FROM item WHERE site = $1 AND origin = 0 AND incarnation = $2 AND n <= $3
              AND kind IS NOT NULL AND kind <> 'label'",

@@ -34,18 +34,15 @@ pub async fn unused(
     Ok(found)
 }
 
-/// The site grants units.
-pub async fn grant(
-    db: &mut AnyConnection,
-    site: &SiteId,
-    units: &BTreeMap<Sku, u64>,
-) -> Result<(), HubError> {
-    let rows = units
-        .iter()
-        .map(|(sku, qty)| {
-            [site.as_str().into(), sku.as_str().into(), signed(*qty).into(), Cell::Int(0), Cell::Int(0)]
-        })
-        .collect();
+/// Sites grant units.
+pub async fn grant(db: &mut AnyConnection, sites: &[(&SiteId, &BTreeMap<Sku, u64>)]) -> Result<(), HubError> {
+    let row = |site: &SiteId, sku: &Sku, qty: u64| {
+        [site.as_str().into(), sku.as_str().into(), signed(qty).into(), Cell::Int(0), Cell::Int(0)]
+    };
+    let mut rows = Vec::new();
+    for (site, units) in sites {
+        rows.extend(units.iter().map(|(sku, qty)| row(site, sku, *qty)));
+    }
     many::insert(
         db,
         "INSERT INTO rights (site, sku, granted, promised, returned)",
@@ -104,12 +101,18 @@ pub async fn give_back(db: &mut AnyConnection, site: &SiteId, sku: &Sku, qty: u6
     Ok(back)
 }
 
-/// Granted, promised and returned units of a site by SKU.
-pub async fn of_site(db: &mut AnyConnection, site: &SiteId) -> Result<BTreeMap<String, [i64; 3]>, HubError> {
-    let rows = sqlx::query("SELECT sku, granted, promised, returned FROM rights WHERE site = $1")
-        .bind(site.as_str())
-        .fetch_all(db)
-        .await?;
+/// From the first to the last.
+pub const ALL: (&str, &str) = ("", "");
+
+/// Granted, promised and returned units of a site by SKU, from one SKU to another.
+pub async fn of_site(
+    db: &mut AnyConnection,
+    site: &SiteId,
+    (first, last): (&str, &str),
+) -> Result<BTreeMap<String, [i64; 3]>, HubError> {
+    let sql = "SELECT sku, granted, promised, returned FROM rights WHERE site = $1
+               AND ($2 = '' OR sku >= $2) AND ($3 = '' OR sku <= $3)";
+    let rows = sqlx::query(sql).bind(site.as_str()).bind(first).bind(last).fetch_all(db).await?;
     rows.iter()
         .map(|row| {
             let totals = [

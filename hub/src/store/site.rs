@@ -108,6 +108,16 @@ pub async fn get(db: &mut AnyConnection, site: &SiteId) -> Result<Option<Site>, 
     row.map(|row| read(&row)).transpose()
 }
 
+/// Sites after one, by id.
+pub async fn page(db: &mut AnyConnection, after: Option<&SiteId>, limit: u32) -> Result<Vec<Site>, HubError> {
+    let rows = sqlx::query("SELECT * FROM site WHERE site > $1 ORDER BY site LIMIT $2")
+        .bind(after.map(SiteId::as_str).unwrap_or_default())
+        .bind(i64::from(limit))
+        .fetch_all(db)
+        .await?;
+    rows.iter().map(read).collect()
+}
+
 /// All sites, by id.
 pub async fn all(db: &mut AnyConnection) -> Result<Vec<Site>, HubError> {
     let rows = sqlx::query("SELECT * FROM site ORDER BY site").fetch_all(db).await?;

@@ -14,21 +14,20 @@ use crate::error::HubError;
 
 const TABLE: &str = "stock";
 
-/// Adds movements, summed by key.
+/// Adds movements of sites, summed by key.
 pub async fn add(
     db: &mut AnyConnection,
-    site: &SiteId,
-    deltas: BTreeMap<StockKey, i64>,
+    sites: &[(&SiteId, &BTreeMap<StockKey, i64>)],
 ) -> Result<(), HubError> {
-    let mut rows = Vec::with_capacity(deltas.len());
-    for (key, delta) in deltas {
-        if delta != 0 {
+    let mut rows = Vec::new();
+    for (site, deltas) in sites {
+        for (key, delta) in deltas.iter().filter(|(_, delta)| **delta != 0) {
             rows.push([
                 Cell::from(site.as_str()),
-                to_json(&key)?.into(),
+                to_json(key)?.into(),
                 key.sku.as_str().into(),
-                status(&key).into(),
-                delta.into(),
+                status(key).into(),
+                (*delta).into(),
             ]);
         }
     }
@@ -50,14 +49,20 @@ fn status(key: &StockKey) -> &'static str {
     }
 }
 
-/// Units on hand and sellable units of a site by SKU.
-pub async fn of_site(db: &mut AnyConnection, site: &SiteId) -> Result<BTreeMap<String, [i64; 2]>, HubError> {
+/// Units on hand and sellable units of a site by SKU, from one SKU to another.
+pub async fn of_site(
+    db: &mut AnyConnection,
+    site: &SiteId,
+    (first, last): (&str, &str),
+) -> Result<BTreeMap<String, [i64; 2]>, HubError> {
     let rows = sqlx::query(
         "SELECT sku, CAST(SUM(qty) AS BIGINT) AS on_hand,
                 CAST(SUM(CASE WHEN status = 'sellable' THEN qty ELSE 0 END) AS BIGINT) AS sellable
-         FROM stock WHERE site = $1 GROUP BY sku",
+         FROM stock WHERE site = $1 AND sku >= $2 AND sku <= $3 GROUP BY sku",
     )
     .bind(site.as_str())
+    .bind(first)
+    .bind(last)
     .fetch_all(db)
     .await?;
     rows.iter()
@@ -86,6 +91,15 @@ pub async fn day(
     let row = sqlx::query("SELECT body FROM site_day WHERE site = $1 AND date = $2")
         .bind(site.as_str())
         .bind(date.to_string())
+        .fetch_optional(db)
+        .await?;
+    row.map(|row| json(&row, "site_day", "body")).transpose()
+}
+
+/// What a site has said of the last day it has said something of.
+pub async fn last_day(db: &mut AnyConnection, site: &SiteId) -> Result<Option<SiteDayState>, HubError> {
+    let row = sqlx::query("SELECT body FROM site_day WHERE site = $1 ORDER BY date DESC LIMIT 1")
+        .bind(site.as_str())
         .fetch_optional(db)
         .await?;
     row.map(|row| json(&row, "site_day", "body")).transpose()

@@ -38,7 +38,7 @@ pub async fn pass(hub: &Hub, renew: bool) -> Result<(), HubError> {
     let enrolled = enrollment::sites(&mut connection).await?;
     drop(connection);
     let silent_after = hub.settings.sync.hello_interval.as_millis() as i64 * HELLOS_MISSED;
-    for site in enrolled {
+    for site in enrolled.into_iter().filter(|site| hub.leases.serves(site)) {
         let Some(line) = lines.get(&site) else { continue };
         let silent = hub.now().since(line.last_seen) > silent_after;
         if silent && line.up {

@@ -48,7 +48,7 @@ pub async fn pass(hub: &Hub) -> Result<Vec<Step>, HubError> {
     drop(connection);
     let silent_after = (hub.settings.sync.hello_interval * HELLOS_MISSED).as_millis() as i64;
     let mut steps = Vec::with_capacity(due.len());
-    for (id, at) in due {
+    for (id, at) in due.into_iter().filter(|(_, at)| hub.leases.serves(at)) {
         let zone = sites.get(&at).and_then(|site| TimeZone::get(&site.zone).ok()).unwrap_or(TimeZone::UTC);
         let in_contact = lines.get(&at).is_some_and(|line| hub.now().since(line.last_seen) <= silent_after);
         let (around, book) = (Around { zone, in_contact, life: hub.life }, hub.rules.current());

@@ -8,6 +8,7 @@ pub mod labels;
 mod parcel;
 mod retention;
 pub mod routing;
+pub mod site_leases;
 pub mod tide;
 
 use outpost_daemon::{Readiness, Supervisor};
@@ -26,6 +27,7 @@ pub fn start(hub: &Hub, supervisor: &Supervisor, readiness: &Readiness) -> Resul
     if let Some(carrier) = carrier {
         supervisor.spawn("labels", labels::run(hub.clone(), carrier, token.clone()));
     }
+    supervisor.spawn("site leases", site_leases::run(hub.clone(), token.clone()));
     supervisor.spawn("authority", authority::run(hub.clone(), token.clone()));
     if let Some(directory) = hub.settings.backup.directory.clone() {
         supervisor.spawn("backup", backup::run(hub.clone(), directory, token.clone()));

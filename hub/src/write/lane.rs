@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Job, Unit};
 use crate::error::HubError;
 use crate::ids::Ids;
+use crate::site_lease::Leases;
 use crate::store::{Dialect, Store};
 use crate::wake::Wakers;
 
@@ -26,6 +27,7 @@ pub struct Lane {
     number: u32,
     store: Store,
     actor: Incarnation,
+    leases: Leases,
     wakers: Wakers,
     queue: mpsc::Receiver<Box<dyn Job>>,
     clock: Clock,
@@ -43,12 +45,12 @@ impl Lane {
     pub(super) fn new(
         number: u32,
         store: Store,
-        actor: Incarnation,
+        (actor, leases): (Incarnation, Leases),
         wakers: Wakers,
         (clock, ids): (Clock, Ids),
         queue: mpsc::Receiver<Box<dyn Job>>,
     ) -> Self {
-        Self { number, store, actor, wakers, queue, clock, ids }
+        Self { number, store, actor, leases, wakers, queue, clock, ids }
     }
 
     /// Works until every writer is gone or the token is cancelled and nothing is left in the queue; fails when a
@@ -111,10 +113,17 @@ impl Lane {
     /// Nobody is told that it happened. SQLite is one file of this process: only a new start finds out what is in
     /// it. PostgreSQL decides by itself, and whoever asks again finds out.
     fn unknown(&self, group: &mut Vec<Box<dyn Job>>, reason: String) -> Result<(), HubError> {
-        group.drain(..).for_each(|job| job.answer(Err(HubError::FateUnknown(reason.clone()))));
+        let fate = HubError::FateUnknown(reason.clone());
         match self.store.dialect() {
-            Dialect::Sqlite => Err(HubError::FateUnknown(reason)),
-            Dialect::Postgres => Ok(()),
+            Dialect::Sqlite => {
+                group.drain(..).for_each(|job| job.answer(Err(HubError::FateUnknown(reason.clone()))));
+                Err(fate)
+            }
+            Dialect::Postgres => {
+                tracing::error!(%reason, "whether a commit has happened is not known");
+                group.drain(..).for_each(|job| job.answer(Err(HubError::Failed(fate.to_string()))));
+                Ok(())
+            }
         }
     }
 
@@ -151,7 +160,8 @@ impl Lane {
             self.store.write().begin_with(self.store.dialect().begin()).await?;
         let now = UtcMillis::from(self.clock.wall());
         self.ids.set_now(now);
-        Ok(Unit::new(tx, self.number, now, self.ids.fork(), self.actor, self.store.witness().clone()))
+        let apart = (self.leases.clone(), self.store.witness().clone());
+        Ok(Unit::new(tx, self.number, now, self.ids.fork(), self.actor, apart))
     }
 
     async fn close(&mut self, unit: Unit) -> Result<(), HubError> {

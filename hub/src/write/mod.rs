@@ -14,6 +14,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::HubError;
+use crate::site_lease::Leases;
 use crate::store::Store;
 use crate::wake::Wakers;
 
@@ -73,7 +74,7 @@ impl Writer {
     /// The writer of a store and its lanes, each of which must be run as a task.
     pub fn new(
         store: &Store,
-        actor: outpost_sync::Incarnation,
+        (actor, leases): (outpost_sync::Incarnation, &Leases),
         wakers: &Wakers,
         clock: &outpost_daemon::Clock,
         entropy: &crate::ids::Entropy,
@@ -84,7 +85,14 @@ impl Writer {
                 let ids = entropy.ids(clock.wall().into());
                 (
                     sender,
-                    Lane::new(number, store.clone(), actor, wakers.clone(), (clock.clone(), ids), receiver),
+                    Lane::new(
+                        number,
+                        store.clone(),
+                        (actor, leases.clone()),
+                        wakers.clone(),
+                        (clock.clone(), ids),
+                        receiver,
+                    ),
                 )
             })
             .unzip::<_, _, Vec<_>, Vec<_>>();
@@ -99,16 +107,28 @@ impl Writer {
         T: Send + 'static,
         F: for<'a> FnMut(&'a mut Unit) -> BoxFuture<'a, Result<T, HubError>> + Send + 'static,
     {
-        let (answer, answered) = oneshot::channel();
-        let job = Box::new(Task { work, result: None, answer });
-        self.lane(key).send(job).await.map_err(|_| HubError::Stopping)?;
-        answered.await.map_err(|_| HubError::Stopping)?
-    }
-
-    fn lane(&self, key: impl Hash) -> &mpsc::Sender<Box<dyn Job>> {
         let mut hasher = DefaultHasher::new();
         key.hash(&mut hasher);
         let lanes = self.lanes.len() as u64;
-        &self.lanes[usize::try_from(hasher.finish() % lanes).unwrap_or(0)]
+        self.run_in(usize::try_from(hasher.finish() % lanes).unwrap_or(0), work).await
+    }
+
+    /// Runs a use case in the next transaction of a lane, by its number.
+    pub async fn run_in<T, F>(&self, lane: usize, work: F) -> Result<T, HubError>
+    where
+        T: Send + 'static,
+        F: for<'a> FnMut(&'a mut Unit) -> BoxFuture<'a, Result<T, HubError>> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let job = Box::new(Task { work, result: None, answer });
+        let lane =
+            self.lanes.get(lane).ok_or_else(|| HubError::Invariant(format!("there is no lane {lane}")))?;
+        lane.send(job).await.map_err(|_| HubError::Stopping)?;
+        answered.await.map_err(|_| HubError::Stopping)?
+    }
+
+    /// How many lanes there are.
+    pub fn lanes(&self) -> usize {
+        self.lanes.len()
     }
 }

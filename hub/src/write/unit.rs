@@ -1,6 +1,6 @@
 //! What a use case may do: a transaction, the time, ids, and what to say once it is committed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use outpost_model::id::SiteId;
 use outpost_model::time::UtcMillis;
@@ -9,8 +9,9 @@ use sqlx::{Any, AnyConnection, Transaction};
 
 use crate::error::HubError;
 use crate::ids::Ids;
+use crate::site_lease::Leases;
 use crate::store::stream::{self, Head};
-use crate::store::{counter, exception, outbox};
+use crate::store::{counter, exception, outbox, site_lease};
 use crate::wake::{News, Wakes};
 use crate::witness::Witness;
 
@@ -27,6 +28,11 @@ pub struct Unit {
     /// What must be written down outside before this is committed: serials leased, by series.
     pledges: BTreeMap<String, u64>,
     witness: Witness,
+    leases: Leases,
+    /// Sites whose leases are locked by this transaction, with whether they are this worker's.
+    held: BTreeMap<SiteId, bool>,
+    /// Sites whose errands were looked for.
+    looked: BTreeSet<SiteId>,
     /// What the workers and screens are told after the commit.
     pub wakes: Wakes,
 }
@@ -38,7 +44,7 @@ impl Unit {
         now: UtcMillis,
         ids: Ids,
         actor: Incarnation,
-        witness: Witness,
+        (leases, witness): (Leases, Witness),
     ) -> Self {
         Self {
             tx,
@@ -50,6 +56,9 @@ impl Unit {
             counts: BTreeMap::new(),
             pledges: BTreeMap::new(),
             witness,
+            leases,
+            held: BTreeMap::new(),
+            looked: BTreeSet::new(),
             wakes: Wakes::default(),
         }
     }
@@ -96,8 +105,89 @@ impl Unit {
         Ok(fresh)
     }
 
-    /// The head of a site's stream, locked to the end of the transaction.
+    /// Locks the leases of sites to the end of the transaction and asserts their epochs. From then on nobody else writes
+    /// for those that are this worker's; [`has`](Self::has) says which. A site nobody works for is taken.
+    pub async fn hold(&mut self, sites: &[&SiteId]) -> Result<(), HubError> {
+        let new: BTreeSet<&SiteId> =
+            sites.iter().copied().filter(|site| !self.held.contains_key(*site)).collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<String> = new.iter().map(ToString::to_string).collect();
+        let found = site_lease::lock(&mut self.tx, &names).await?;
+        let worker = self.worker();
+        for site in new {
+            let mut lease = found.get(site).cloned();
+            if lease.as_ref().is_none_or(|lease| lease.worker.is_empty()) {
+                match &lease {
+                    None => site_lease::found(&mut self.tx, site, &worker).await?,
+                    Some(free) => site_lease::pass_on(&mut self.tx, site, free.epoch, &worker).await?,
+                };
+                // Somebody may have been faster, also another lane of this worker.
+                lease = site_lease::lock(&mut self.tx, &[site.to_string()]).await?.remove(site);
+            }
+            // A worker's name is of one process only: it has none of what an earlier one held.
+            let mine = lease.filter(|lease| lease.worker == worker);
+            match &mine {
+                Some(lease) => self.leases.take(site.clone(), lease.epoch),
+                None => self.leases.lose(site),
+            }
+            self.held.insert(site.clone(), mine.is_some());
+        }
+        Ok(())
+    }
+
+    /// Whether a site that [`hold`](Self::hold) was asked for is this worker's.
+    pub fn has(&self, site: &SiteId) -> bool {
+        self.held.get(site).copied().unwrap_or(false)
+    }
+
+    /// Holds one site; `false` when it is another worker's.
+    pub async fn holds(&mut self, site: &SiteId) -> Result<bool, HubError> {
+        self.hold(&[site]).await?;
+        Ok(self.has(site))
+    }
+
+    /// Holds one site, which must be this worker's: what is written then can only be written by whoever works for it.
+    pub async fn must_hold(&mut self, site: &SiteId) -> Result<(), HubError> {
+        if self.holds(site).await? { Ok(()) } else { Err(HubError::NotHeld(site.clone())) }
+    }
+
+    /// Holds a site, whoever works for it now: what is done can only be done at once and as a whole. The other worker
+    /// finds out by its next transaction.
+    pub async fn seize(&mut self, site: &SiteId) -> Result<(), HubError> {
+        if self.holds(site).await? {
+            return Ok(());
+        }
+        let lease = site_lease::lock(&mut self.tx, &[site.to_string()]).await?.remove(site);
+        let worker = self.worker();
+        let epoch = lease.map_or(0, |lease| lease.epoch);
+        if !site_lease::pass_on(&mut self.tx, site, epoch, &worker).await? {
+            return Err(HubError::NotHeld(site.clone()));
+        }
+        self.leases.take(site.clone(), epoch + 1);
+        self.held.insert(site.clone(), true);
+        Ok(())
+    }
+
+    /// This worker's name.
+    pub fn worker(&self) -> String {
+        self.leases.worker().to_owned()
+    }
+
+    /// Whether other workers may have the database open.
+    pub fn is_shared(&self) -> bool {
+        self.leases.is_shared()
+    }
+
+    /// Whether the errands of a site have not been looked for in this transaction; from now on they have.
+    pub(crate) fn first_look(&mut self, site: &SiteId) -> bool {
+        self.looked.insert(site.clone())
+    }
+
+    /// The head of a site's stream, locked to the end of the transaction. Only who works for the site gets it.
     pub async fn stream(&mut self, site: &SiteId) -> Result<&mut Head, HubError> {
+        self.must_hold(site).await?;
         if !self.streams.contains_key(site) {
             let head = stream::lock(&mut self.tx, site).await?;
             let head = head.ok_or_else(|| HubError::Invariant(format!("site {site} has no stream")))?;

@@ -177,7 +177,7 @@ impl SiteDouble {
     pub async fn send(&self, hub: &TestHub, items: Vec<Incoming>) -> Vec<Refusal> {
         match self.try_send(hub, items).await {
             Applied::Stored(refused) => refused,
-            Applied::Revoked => panic!("the appliance of {} is enrolled", self.site),
+            other => panic!("the appliance of {} is enrolled, and yet: {other:?}", self.site),
         }
     }
 

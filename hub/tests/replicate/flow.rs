@@ -88,7 +88,7 @@ async fn offer(world: &World, site: &outpost_model::id::SiteId) -> CaseId {
                 let text = documents::header_text(&header)?;
                 let position = documents::found(unit, &site, &key, &text, Vec::new()).await?;
                 let state = Fulfillment::offered(header);
-                case::put(unit.db(), vec![case::Row { state, position, updated_at: UtcMillis(1) }]).await?;
+                case::put(unit.db(), &[&case::Row { state, position, updated_at: UtcMillis(1) }]).await?;
                 Ok(case)
             })
         })
@@ -171,8 +171,15 @@ async fn a_rejected_case_is_to_be_routed_anew_and_both_replicas_agree() {
         assert_eq!(world.number("SELECT COUNT(*) FROM orders WHERE route_at IS NOT NULL").await, 1);
         let mut connection = world.hub.store.read().acquire().await.unwrap();
         let actor = world.hub.life.incarnation;
-        let all =
-            outpost_hub::replicate::verify::documents(&mut connection, &site.id, actor, true).await.unwrap();
+        let all = outpost_hub::replicate::verify::documents(
+            &mut connection,
+            &site.id,
+            actor,
+            true,
+            outpost_hub::replicate::verify::Page::FIRST,
+        )
+        .await
+        .unwrap();
         let here = all.iter().find(|document| document.document == key.to_string()).unwrap();
         assert!(here.projection_ok, "the row equals a fold from scratch");
         assert_eq!(here.heads, site.heads(&key));
@@ -220,8 +227,15 @@ async fn both_sides_write_into_a_case_at_the_same_time_and_the_answer_is_counted
         assert_eq!(world.number("SELECT COUNT(*) FROM quarantine").await, 0);
         let mut connection = world.hub.store.read().acquire().await.unwrap();
         let actor = world.hub.life.incarnation;
-        let all =
-            outpost_hub::replicate::verify::documents(&mut connection, &site.id, actor, true).await.unwrap();
+        let all = outpost_hub::replicate::verify::documents(
+            &mut connection,
+            &site.id,
+            actor,
+            true,
+            outpost_hub::replicate::verify::Page::FIRST,
+        )
+        .await
+        .unwrap();
         let here = all.iter().find(|document| document.document == key.to_string()).unwrap();
         assert!(here.projection_ok);
         assert_eq!(here.heads, site.heads(&key));

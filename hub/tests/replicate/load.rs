@@ -10,7 +10,7 @@ use crate::world::{World, databases};
 const PAGES: u32 = 10;
 const EVENTS_A_PAGE: u32 = 1_000;
 /// Generous, since tests are not optimized and share their machine: what counts is measured by the load program.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_events_behind_a_cut_line_are_taken_in() {

@@ -70,6 +70,13 @@ impl SimSite {
         }
     }
 
+    /// The same site when it has learned the hub's key.
+    #[allow(dead_code, reason = "only who learns the key later says it")]
+    pub fn knowing(mut self, hub: PublicIdentity) -> Self {
+        self.session.handle(Now { boot_ms: 0, wall_ms: 0 }, &mut self.rng, Input::Keys(PeerKeys(vec![hub])));
+        self
+    }
+
     /// Goes by another name from now on, as if it had minted it.
     pub fn pretend(&mut self, name: Incarnation) {
         self.incarnation = name;

@@ -11,6 +11,9 @@ pub struct Settings {
     pub silent_after_ms: u64,
     /// How long items wait for others to share a frame while frames are on their way.
     pub flush_after_ms: u64,
+    /// How long after a frame the next item waits for others although nothing is on its way; after a longer pause it goes
+    /// at once.
+    pub gather_ms: u64,
     /// So many items are worth a frame, even while others are on their way.
     pub flush_items: usize,
     /// The most items in one frame: a backlog travels in longer frames than live events do.
@@ -52,6 +55,7 @@ impl Default for Settings {
             hello_retry_ms: 1_000,
             silent_after_ms: 45_000,
             flush_after_ms: 1_000,
+            gather_ms: 500,
             flush_items: 100,
             frame_items_max: 400,
             frame_bytes_max: 128 << 10,
@@ -95,11 +99,12 @@ impl Settings {
         let day = 86_400_000;
         let frame = Self::FRAME_BYTES_LIMIT as u64;
         let store = self.store_bytes_max as u64;
-        let rows: [(&'static str, u64, u64, u64); 20] = [
+        let rows: [(&'static str, u64, u64, u64); 21] = [
             ("hello_every_ms", self.hello_every_ms, 100, day),
             ("hello_retry_ms", self.hello_retry_ms, 10, self.hello_every_ms),
             ("silent_after_ms", self.silent_after_ms, self.hello_every_ms, day),
             ("flush_after_ms", self.flush_after_ms, 0, 60_000),
+            ("gather_ms", self.gather_ms, 0, 60_000),
             ("flush_items", self.flush_items as u64, 1, self.frame_items_max as u64),
             ("frame_items_max", self.frame_items_max as u64, 1, 1_000),
             ("frame_bytes_max", self.frame_bytes_max as u64, 1 << 10, frame),

@@ -1,5 +1,6 @@
 //! How far a case and an order are: derived, never stored as a station that was passed.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -74,7 +75,8 @@ pub enum OrderState {
 }
 
 /// How far an order is, from what the hub decided and all its cases, those that ended included.
-pub fn order_state(order: &Order, standing: Standing, cases: &[Fulfillment]) -> OrderState {
+pub fn order_state<F: Borrow<Fulfillment>>(order: &Order, standing: Standing, cases: &[F]) -> OrderState {
+    let cases: Vec<&Fulfillment> = cases.iter().map(Borrow::borrow).collect();
     let sum = |part: fn(&LineQuantities) -> Quantity| -> Quantity {
         cases.iter().flat_map(|case| case.lines.values()).map(part).sum()
     };

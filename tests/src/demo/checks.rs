@@ -250,8 +250,16 @@ async fn rights_hold(evidence: &Evidence, site: &SiteEvidence, findings: &mut Fi
 /// I7: the same heads on both sides, and every projection equals a fold from scratch.
 async fn replicas_agree(evidence: &Evidence, site: &SiteEvidence, findings: &mut Findings) -> Result<()> {
     let at_site = documents(&site.api.get_patiently("/v1/sync/documents?verify=true").await?);
-    let path = format!("/v1/sites/{}/documents?verify=true", site.site);
-    let at_hub = documents(&evidence.hub.get_patiently(&path).await?);
+    let mut at_hub = BTreeMap::new();
+    loop {
+        let after = at_hub.keys().next_back().map(String::as_str).unwrap_or_default();
+        let path = format!("/v1/sites/{}/documents?verify=true&after={after}", site.site);
+        let page = documents(&evidence.hub.get_patiently(&path).await?);
+        if page.is_empty() {
+            break;
+        }
+        at_hub.extend(page);
+    }
     let names: BTreeSet<&String> = at_site.keys().chain(at_hub.keys()).collect();
     for name in &names {
         let (Some(here), Some(there)) = (at_site.get(*name), at_hub.get(*name)) else {

@@ -7,7 +7,7 @@ pub mod checks;
 pub mod goods;
 mod opening;
 mod page;
-pub(crate) mod settings;
+pub mod settings;
 pub mod story;
 pub mod supervisor;
 

@@ -175,7 +175,7 @@ impl World {
             let there = self.hub.read(async {
                 let mut connection = hub.store.read().acquire().await?;
                 let actor = hub.life.incarnation;
-                Ok(hub_verify::documents(&mut connection, &edge.id, actor, true).await?)
+                Ok(hub_verify::all(&mut connection, &edge.id, actor, true).await?)
             })?;
             let mut others: BTreeMap<_, _> =
                 there.into_iter().map(|state| (state.document.clone(), state)).collect();

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use outpost_daemon::Problem;
 use outpost_daemon::extract::{Path, Query};
-use outpost_model::id::{OrderId, SiteId};
+use outpost_model::id::{OrderId, SiteId, Sku};
 use serde::Deserialize;
 
 use super::Console;
@@ -18,7 +18,7 @@ use super::{exceptions, imports, order, orders, overview, sites, stock};
 use crate::error::HubError;
 use crate::http::problem::failed;
 use crate::store::order::state_of;
-use crate::store::query::{PAGE_DEFAULT, console as reads, stats, timeline};
+use crate::store::query::{PAGE_DEFAULT, PAGE_MAX, console as reads, stats, timeline};
 use crate::store::query::{exceptions as exception_rows, orders as order_rows, sites as site_rows};
 
 /// Exceptions that a page shows at most.
@@ -79,12 +79,17 @@ impl Console {
         let pool = self.hub.store.read();
         let watch = self.watch();
         let rights = reads::rights_totals(pool).await.map_err(self.failed())?;
-        let summaries = site_rows::list(pool).await.map_err(self.failed())?;
-        let view = |summary: site_rows::SiteSummary| {
-            let totals = rights.get(summary.site.site.as_str()).copied().unwrap_or_default();
-            SiteView::new(summary, totals, &watch)
-        };
-        Ok(summaries.into_iter().map(view).collect())
+        let mut views: Vec<SiteView> = Vec::new();
+        let mut after = None;
+        loop {
+            let page = site_rows::list(pool, after.as_ref(), PAGE_MAX).await.map_err(self.failed())?;
+            let Some(last) = page.last() else { return Ok(views) };
+            after = Some(last.site.site.clone());
+            views.extend(page.into_iter().map(|summary| {
+                let totals = rights.get(summary.site.site.as_str()).copied().unwrap_or_default();
+                SiteView::new(summary, totals, &watch)
+            }));
+        }
     }
 
     async fn open_exceptions(&self) -> Result<i64, Sorry> {
@@ -185,12 +190,15 @@ pub async fn site(
     Query(query): Query<SiteQuery>,
 ) -> Answer {
     let pool = console.hub.store.read();
-    let view = console.sites().await?.into_iter().find(|view| view.site == site.as_str());
     let unknown = || console.sorry(Problem::not_found("no_such_site", "There is no such site."));
-    let view = view.ok_or_else(unknown)?;
+    let summary = site_rows::one(pool, &site).await.map_err(console.failed())?.ok_or_else(unknown)?;
+    let rights = reads::rights_totals(pool).await.map_err(console.failed())?;
+    let totals = rights.get(site.as_str()).copied().unwrap_or_default();
+    let view = SiteView::new(summary, totals, &console.watch());
     let cases = reads::open_cases(pool, site.as_str(), CASES_MAX + 1).await.map_err(console.failed())?;
-    let mut stock = site_rows::stock(pool, &site).await.map_err(console.failed())?;
-    stock.retain(|row| row.sku > query.after);
+    let after = Sku::new(query.after).ok();
+    let most = SKUS_MAX as u32 + 1;
+    let stock = site_rows::stock(pool, &site, after.as_ref(), most).await.map_err(console.failed())?;
     let mut page = sites::site_page(view, cases, CASES_MAX as usize, stock, SKUS_MAX, &console.watch());
     page.frame.open_exceptions = console.open_exceptions().await?;
     Ok(Page(page).into_response())

@@ -26,7 +26,7 @@ const UNKNOWN: Runbook = Runbook {
 
 const APPROVE: &str = "Approve the order when it may go on, or cancel it.";
 
-const RUNBOOKS: [Runbook; 44] = [
+const RUNBOOKS: [Runbook; 45] = [
     Runbook {
         code: "no_site_left",
         means: "No site can deliver what is left of the order: each has failed, lacks stock, is silent or was ruled out.",
@@ -328,6 +328,14 @@ const RUNBOOKS: [Runbook; 44] = [
         code: "item_too_large",
         means: "Something the hub has to say to a site is longer than the line takes.",
         steps: &["Raise the largest frame in the settings of hub and site, or split the order."],
+    },
+    Runbook {
+        code: "errand_without_case",
+        means: "Another hub on this database left something to be said to a site in a case that is not in the database.",
+        steps: &[
+            "Look whether the database was put back to an earlier state, and whether the channel sends the order again.",
+            "Ask the site whether it has the order, and tell it by phone what has changed.",
+        ],
     },
 ];
 

@@ -104,6 +104,10 @@ fn approve_order() {}
 
 /// All sites with the state of their lines.
 #[utoipa::path(get, path = "/v1/sites", tag = "sites", security(("token" = [])),
+    params(
+        ("after" = Option<String>, Query, description = "Sites after this one, by id."),
+        ("limit" = Option<u32>, Query, description = "At most so many, up to 200."),
+    ),
     responses((status = 200, description = "The sites.", body = SiteList)))]
 fn list_sites() {}
 
@@ -118,13 +122,22 @@ fn get_site() {}
 
 /// Stock and rights of a site, by SKU.
 #[utoipa::path(get, path = "/v1/sites/{site}/stock", tag = "sites", security(("token" = [])),
-    params(("site" = String, Path, example = "berlin-1")),
+    params(
+        ("site" = String, Path, example = "berlin-1"),
+        ("after" = Option<String>, Query, description = "Those after this SKU."),
+        ("limit" = Option<u32>, Query, description = "At most so many, up to 1,000."),
+    ),
     responses((status = 200, description = "Its stock; empty for a site that is not known.", body = StockList)))]
 fn site_stock() {}
 
 /// The replicated documents of a site as the hub has them; with `verify`, each is folded from scratch.
 #[utoipa::path(get, path = "/v1/sites/{site}/documents", tag = "sites", security(("token" = [])),
-    params(("site" = String, Path, example = "berlin-1"), ("verify" = Option<bool>, Query)),
+    params(
+        ("site" = String, Path, example = "berlin-1"),
+        ("verify" = Option<bool>, Query),
+        ("after" = Option<String>, Query, description = "Documents after this one, by id."),
+        ("limit" = Option<u32>, Query, description = "At most so many, up to 1,000."),
+    ),
     responses((status = 200, description = "The documents; none for a site that is not known.", body = Vec<DocumentState>)))]
 fn site_documents() {}
 

@@ -1,14 +1,14 @@
 //! Sites for lists: what each is, how its line stands, and how much lies there.
 
 use outpost_model::authority::Authority;
-use outpost_model::id::SiteId;
+use outpost_model::id::{SiteId, Sku};
 use outpost_model::time::UtcMillis;
 use serde::Serialize;
 use sqlx::AnyPool;
 
 use crate::error::HubError;
 use crate::store::site::Site;
-use crate::store::{authority, column, enrollment, line, outbox, parsed, rights, site, stock, unsigned};
+use crate::store::{authority, column, enrollment, line, outbox, rights, site, stock, unsigned};
 
 /// A site with its line and its work.
 #[derive(Debug, Clone, Serialize)]
@@ -83,35 +83,41 @@ pub struct DocumentState {
     pub projection_ok: bool,
 }
 
-/// All sites with their lines and their work, by id.
-pub async fn list(pool: &AnyPool) -> Result<Vec<SiteSummary>, HubError> {
+/// Sites after one with their lines and their work, by id; at most [`super::PAGE_MAX`].
+pub async fn list(pool: &AnyPool, after: Option<&SiteId>, limit: u32) -> Result<Vec<SiteSummary>, HubError> {
     let mut db = pool.acquire().await?;
-    let lines = line::all(&mut db).await?;
-    let mut days = stock::days(&mut db).await?;
-    let enrolled = enrollment::sites(&mut db).await?;
     let mut list = Vec::new();
-    for site in site::all(&mut db).await? {
-        let id = site.site.clone();
-        let (position, open_cases, quarantined, exceptions) = counts(&mut db, &id).await?;
-        let unacknowledged = outbox::unacknowledged(&mut db, &id).await?;
-        list.push(SiteSummary {
-            enrolled: enrolled.contains(&id),
-            line: lines.get(&id).map(|line| LineState {
-                up: line.up,
-                since: line.since,
-                last_seen: line.last_seen,
-            }),
-            open_cases,
-            unacknowledged,
-            position,
-            authority: authority::get(&mut db, &id).await?,
-            quarantined,
-            exceptions,
-            day: days.remove(&id).map(|(_, day)| day),
-            site,
-        });
+    for site in site::page(&mut db, after, limit.clamp(1, super::PAGE_MAX)).await? {
+        list.push(summary(&mut db, site).await?);
     }
     Ok(list)
+}
+
+/// One site with its line and its work.
+pub async fn one(pool: &AnyPool, site: &SiteId) -> Result<Option<SiteSummary>, HubError> {
+    let mut db = pool.acquire().await?;
+    match site::get(&mut db, site).await? {
+        Some(site) => summary(&mut db, site).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+async fn summary(db: &mut sqlx::AnyConnection, site: Site) -> Result<SiteSummary, HubError> {
+    let id = site.site.clone();
+    let (position, open_cases, quarantined, exceptions) = counts(db, &id).await?;
+    let line = line::get(db, &id).await?;
+    Ok(SiteSummary {
+        enrolled: !enrollment::keys(db, &id).await?.0.is_empty(),
+        line: line.map(|line| LineState { up: line.up, since: line.since, last_seen: line.last_seen }),
+        open_cases,
+        unacknowledged: outbox::unacknowledged(db, &id).await?,
+        position,
+        authority: authority::get(db, &id).await?,
+        quarantined,
+        exceptions,
+        day: stock::last_day(db, &id).await?,
+        site,
+    })
 }
 
 async fn counts(db: &mut sqlx::AnyConnection, site: &SiteId) -> Result<(u64, u64, u64, u64), HubError> {
@@ -128,32 +134,41 @@ async fn counts(db: &mut sqlx::AnyConnection, site: &SiteId) -> Result<(u64, u64
     Ok((number("position")?, number("open_cases")?, number("quarantined")?, number("exceptions")?))
 }
 
-/// Stock and rights of a site, by SKU.
-pub async fn stock(pool: &AnyPool, id: &SiteId) -> Result<Vec<StockRow>, HubError> {
+/// Stock and rights of a site by SKU, after one; at most [`super::ROWS_MAX`].
+pub async fn stock(
+    pool: &AnyPool,
+    id: &SiteId,
+    after: Option<&Sku>,
+    limit: u32,
+) -> Result<Vec<StockRow>, HubError> {
     let mut db = pool.acquire().await?;
-    let stock = stock::of_site(&mut db, id).await?;
-    let rights = rights::of_site(&mut db, id).await?;
-    let titles = sqlx::query(
-        "SELECT sku, title FROM product WHERE sku IN
-             (SELECT sku FROM stock WHERE site = $1 UNION SELECT sku FROM rights WHERE site = $1)",
+    let found = sqlx::query(
+        "SELECT s.sku, p.title FROM
+             (SELECT sku FROM stock WHERE site = $1 AND sku > $2
+              UNION SELECT sku FROM rights WHERE site = $1 AND sku > $2 ORDER BY sku LIMIT $3) s
+         LEFT JOIN product p ON p.sku = s.sku ORDER BY s.sku",
     )
     .bind(id.as_str())
+    .bind(after.map(Sku::as_str).unwrap_or_default())
+    .bind(i64::from(limit.clamp(1, super::ROWS_MAX)))
     .fetch_all(&mut *db)
     .await?;
-    let mut names = std::collections::BTreeMap::new();
-    for row in &titles {
-        let sku: outpost_model::id::Sku = parsed(row, "product", "sku")?;
-        names.insert(sku.to_string(), column::<String>(row, "product", "title")?);
+    // In the order of the database, whatever that is.
+    let mut names: Vec<(String, Option<String>)> = Vec::with_capacity(found.len());
+    for row in &found {
+        names.push((column(row, "stock", "sku")?, column(row, "product", "title")?));
     }
-    let skus: std::collections::BTreeSet<&String> = stock.keys().chain(rights.keys()).collect();
-    Ok(skus
+    let (Some((first, _)), Some((last, _))) = (names.first(), names.last()) else { return Ok(Vec::new()) };
+    let stock = stock::of_site(&mut db, id, (first, last)).await?;
+    let rights = rights::of_site(&mut db, id, (first, last)).await?;
+    Ok(names
         .into_iter()
-        .map(|sku| {
-            let [on_hand, sellable] = stock.get(sku).copied().unwrap_or_default();
-            let [granted, promised, returned] = rights.get(sku).copied().unwrap_or_default();
+        .map(|(sku, title)| {
+            let [on_hand, sellable] = stock.get(&sku).copied().unwrap_or_default();
+            let [granted, promised, returned] = rights.get(&sku).copied().unwrap_or_default();
             StockRow {
-                sku: sku.clone(),
-                title: names.remove(sku),
+                sku,
+                title,
                 on_hand,
                 sellable,
                 granted,

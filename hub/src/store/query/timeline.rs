@@ -111,7 +111,7 @@ pub async fn detail(
         let key = DocumentKey::Case(case.state.header.case);
         let doc = DocumentId::new(key.to_string())
             .map_err(|error| HubError::Invariant(format!("a case without a document: {error}")))?;
-        if let Some(row) = document::some(&mut db, std::slice::from_ref(&doc)).await?.remove(&doc) {
+        if let Some(row) = document::some(&mut db, &[doc.to_string()]).await?.remove(&doc) {
             let opened = verify::open(&mut db, &row, actor).await?;
             let sequences = verify::sequences(&opened)?;
             timeline.push(offered(&case));

@@ -42,16 +42,25 @@ impl Flight {
     }
 }
 
-/// How items are packed into frames.
+/// How items are packed into frames. Frames that were halved grow back after some that arrived; where the line still
+/// takes no more, after ever more.
 pub(super) struct Pack {
     flush_items: usize,
     items_max: usize,
     bytes_max: usize,
+    /// What the settings allow.
+    most: (usize, usize),
+    /// Frames that have arrived since the size last changed, and how many it takes to double it.
+    arrived: u32,
+    doubled_after: u32,
     bytes_min: usize,
     inflated_max: usize,
     level: i32,
 }
 
+/// Frames that must arrive before the first attempt to double their size again, and before any.
+const DOUBLED_AFTER: u32 = 32;
+const DOUBLED_AFTER_MAX: u32 = 8_192;
 /// What a frame's columns need besides the weight of their items, at most, per item.
 const COLUMN_BYTES: usize = 128;
 
@@ -61,6 +70,9 @@ impl Pack {
             flush_items: settings.flush_items,
             items_max: settings.frame_items_max,
             bytes_max: settings.frame_bytes_max,
+            most: (settings.frame_items_max, settings.frame_bytes_max),
+            arrived: 0,
+            doubled_after: DOUBLED_AFTER,
             bytes_min: settings.frame_bytes_min,
             inflated_max: settings.inflated_bytes_max,
             level: settings.compression_level,
@@ -72,7 +84,22 @@ impl Pack {
         let before = (self.items_max, self.bytes_max);
         self.items_max = (self.items_max / 2).max(1);
         self.bytes_max = (self.bytes_max / 2).max(self.bytes_min);
+        self.doubled_after = (self.doubled_after * 2).min(DOUBLED_AFTER_MAX);
+        self.arrived = 0;
         before != (self.items_max, self.bytes_max)
+    }
+
+    /// Frames have arrived: they may be worth doubling, up to what the settings allow.
+    pub(super) fn arrived(&mut self, frames: usize) {
+        if (self.items_max, self.bytes_max) == self.most {
+            return;
+        }
+        self.arrived = self.arrived.saturating_add(u32::try_from(frames).unwrap_or(u32::MAX));
+        if self.arrived >= self.doubled_after {
+            self.arrived = 0;
+            self.items_max = (self.items_max * 2).min(self.most.0);
+            self.bytes_max = (self.bytes_max * 2).min(self.most.1);
+        }
     }
 
     /// Whether items are enough for a frame.
@@ -136,5 +163,38 @@ impl Pack {
             columns,
         };
         (batch, tips)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halved_frames_grow_back_to_what_the_settings_allow_and_more_slowly_when_that_fails() {
+        let settings = Settings::default();
+        let mut pack = Pack::new(&settings);
+        let whole = (settings.frame_items_max, settings.frame_bytes_max);
+        let arrivals_until_doubled = |pack: &mut Pack| {
+            let before = pack.bytes_max;
+            let frames = (1..).find(|_| {
+                pack.arrived(1);
+                pack.bytes_max > before
+            });
+            frames.unwrap_or(0)
+        };
+        assert!(pack.halve());
+        assert_eq!((pack.items_max, pack.bytes_max), (whole.0 / 2, whole.1 / 2));
+        let first = arrivals_until_doubled(&mut pack);
+        assert_eq!((pack.items_max, pack.bytes_max), whole);
+        pack.arrived(1_000_000);
+        assert_eq!((pack.items_max, pack.bytes_max), whole, "never beyond the settings");
+        assert!(pack.halve(), "the line still takes no more");
+        assert_eq!(arrivals_until_doubled(&mut pack), first * 2);
+        for _ in 0..64 {
+            pack.halve();
+        }
+        assert!(!pack.halve(), "they cannot get smaller");
+        assert_eq!(arrivals_until_doubled(&mut pack), DOUBLED_AFTER_MAX);
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Sending {
     more: bool,
     pending: VecDeque<Outgoing>,
     pending_since: Option<u64>,
+    /// When the last frame of new items went out.
+    sent_at: Option<u64>,
     flights: Vec<Flight>,
     memory: BTreeMap<Incarnation, Memory>,
     lanes: Lanes,
@@ -67,6 +69,7 @@ impl Sending {
             more: false,
             pending: VecDeque::new(),
             pending_since: None,
+            sent_at: None,
             flights: Vec::new(),
             memory: BTreeMap::new(),
             lanes: Lanes::default(),
@@ -96,6 +99,7 @@ impl Sending {
     fn rewind(&mut self) {
         self.pending.clear();
         self.pending_since = None;
+        self.sent_at = None;
         self.flights.clear();
         self.memory.clear();
         self.lanes.begin();
@@ -220,7 +224,9 @@ impl Sending {
         for flight in &mut self.flights {
             flight.acknowledged(acknowledged);
         }
+        let flying = self.flights.len();
         self.flights.retain(|flight| !flight.items.is_empty());
+        self.pack.arrived(flying - self.flights.len());
         self.pending.retain(|outgoing| !acknowledged(&outgoing.mark.position()));
         if self.pending.is_empty() {
             self.pending_since = None;
@@ -258,20 +264,27 @@ impl Sending {
             let left = self.send(turn, items, 0);
             self.pending = left.into_iter().map(|(outgoing, _)| outgoing).collect();
             self.pending_since = (!self.pending.is_empty()).then_some(turn.now.boot_ms);
+            self.sent_at = Some(turn.now.boot_ms);
         }
         if let Some(read) = self.read_ahead(turn.settings) {
             turn.effects.push(read);
         }
     }
 
-    /// Flush when a frame is full, when nothing is on its way, or when the oldest item has waited long enough.
+    /// Flush when a frame is full, when the line is idle, or when the oldest item has waited long enough. A line is idle
+    /// when nothing is on its way and the last frame was a while ago: a steady trickle shares frames.
     fn is_worth_a_frame(&self, now: Now, settings: &Settings) -> bool {
         let Some(since) = self.pending_since.filter(|_| !self.pending.is_empty()) else {
             return false;
         };
-        self.flights.is_empty()
+        self.flights.is_empty() && self.idle_at(settings).is_none_or(|at| now.boot_ms >= at)
             || self.pack.is_full(&self.pending)
             || now.boot_ms >= since + settings.flush_after_ms
+    }
+
+    /// When the line counts as idle, if nothing is on its way then.
+    fn idle_at(&self, settings: &Settings) -> Option<u64> {
+        self.sent_at.map(|at| at + settings.gather_ms)
     }
 
     /// Sends one frame of the first items and returns the others.
@@ -334,10 +347,11 @@ impl Sending {
     pub(super) fn wake_at(&self, settings: &Settings) -> Option<u64> {
         let resend = self.flights.iter().map(|flight| flight.due).min();
         let room = self.flights.len() < settings.window_frames;
-        let flush = self
-            .pending_since
-            .filter(|_| room && !self.pending.is_empty())
-            .map(|since| since + settings.flush_after_ms);
+        let flush = self.pending_since.filter(|_| room && !self.pending.is_empty()).map(|since| {
+            let patience = since + settings.flush_after_ms;
+            let idle = self.idle_at(settings).filter(|_| self.flights.is_empty());
+            idle.map_or(patience, |idle| patience.min(idle))
+        });
         let due = resend.into_iter().chain(flush).min();
         self.paused_until.or(due).filter(|_| self.open)
     }

@@ -52,7 +52,7 @@ impl Facts {
             for progress in inbox::progress(&mut db, &site).await.map_err(said)? {
                 facts.taken.insert(progress.incarnation(), progress.through());
             }
-            let views = verify::documents(&mut db, &site, hub.life.incarnation, true).await.map_err(said)?;
+            let views = verify::all(&mut db, &site, hub.life.incarnation, true).await.map_err(said)?;
             for view in views.iter().filter(|view| !view.projection_ok) {
                 facts.broken.push(format!("{} is not what a fold gives", view.document));
             }
