@@ -60,3 +60,8 @@ fn resident_kib(pid: u32) -> Result<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("a process has a size")?;
     Ok(line.trim().trim_end_matches(" kB").parse()?)
 }
+
+/// What this process itself has resident.
+pub fn own_kib() -> Result<u64> {
+    resident_kib(std::process::id())
+}

@@ -1,20 +1,23 @@
 //! `cargo lab load …`: figures for docs/performance.md, each as a ratio to a physical limit measured in the same run.
 //!
-//! Every program starts a chain of real daemons and drives them over their public interfaces. Nothing here asserts a
-//! time: a figure is a finding, not a test.
+//! Most programs start a chain of real daemons and drive them over their public interfaces; `ingest` and `wire` drive
+//! the hub and the engine alone. Nothing here asserts a time: a figure is a finding, not a test.
 
 mod backlog;
 mod burst;
 mod disk;
+mod fleet;
+mod ingest;
 mod memory;
 mod orders;
 pub(crate) mod picks;
 mod scan;
+mod wire;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -67,6 +70,30 @@ pub enum LoadCommand {
         #[arg(long, default_value_t = 50_000)]
         cases: u32,
     },
+    /// Events a second that a hub takes in from many sites, from their frames to its acknowledgements.
+    Ingest {
+        /// The hub's database; SQLite in a folder of its own when absent. It must be empty.
+        #[arg(long, value_name = "URL")]
+        database: Option<String>,
+        /// Changes in a frame.
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=400))]
+        frame: u16,
+        /// Sites that send.
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=999))]
+        sites: u16,
+        /// Orders, eight events each.
+        #[arg(long, default_value_t = 5_000)]
+        orders: u32,
+    },
+    /// Bytes of an event on the wire, live, alone and in a backlog; and how long a backlog takes over a slow line.
+    Wire {
+        /// Events of the backlog.
+        #[arg(long, default_value_t = 200_000)]
+        backlog: u32,
+        /// The slow line.
+        #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..))]
+        bits_per_second: u64,
+    },
 }
 
 /// Options of every load program.
@@ -80,10 +107,31 @@ pub struct LoadArgs {
     /// The broker: `embedded` or `mosquitto`.
     #[arg(long, default_value = "embedded", global = true)]
     broker: String,
+    /// Nothing but JSON on standard output, which is how every figure is printed in any case.
+    #[arg(long, global = true)]
+    json: bool,
 }
 
 /// Makes a figure and prints it as one line of JSON.
 pub async fn run(args: LoadArgs) -> Result<ExitCode> {
+    let figures = match &args.command {
+        LoadCommand::Ingest { database, frame, sites, orders } => {
+            let (frame, sites) = (usize::from(*frame), usize::from(*sites));
+            let ingest =
+                ingest::Ingest { database: database.clone(), frame, sites, orders: *orders as usize };
+            ingest::run(&ingest).await?
+        }
+        LoadCommand::Wire { backlog, bits_per_second } => {
+            let wire = wire::Wire { backlog: *backlog as usize, bits_per_second: *bits_per_second };
+            tokio::task::spawn_blocking(move || wire::run(&wire)).await??
+        }
+        _ => of_a_chain(args).await?,
+    };
+    println!("{}", with_machine(figures));
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn of_a_chain(args: LoadArgs) -> Result<Value> {
     eprintln!("starting a chain of daemons …");
     let options = ChainOptions {
         hub_database: args.hub_database,
@@ -105,9 +153,9 @@ pub async fn run(args: LoadArgs) -> Result<ExitCode> {
         }
         LoadCommand::Backlog { events } => backlog::run(&chain, events).await?,
         LoadCommand::Memory { cases } => memory::run(&chain, cases).await?,
+        LoadCommand::Ingest { .. } | LoadCommand::Wire { .. } => bail!("this figure needs no chain"),
     };
-    println!("{}", with_machine(figures));
-    Ok(ExitCode::SUCCESS)
+    Ok(figures)
 }
 
 /// Figures mean little without the machine they were made on.
