@@ -95,7 +95,11 @@ pub async fn begin(db: &mut AnyConnection, now: UtcMillis, opening: Opening<'_>)
     let restored = judge(found.as_ref(), told.as_ref());
     let mint = Incarnation::mint(ids.rng());
     let life = match (restored, found) {
-        (None, Some(found)) => found.life,
+        (None, Some(found)) => {
+            // One block more than were leased, after a power cut; after a copy was put back unseen, those it lacks.
+            keep_pledges(db, told.as_ref()).await?;
+            found.life
+        }
         (None, None) => {
             let life = Life { epoch: 1, incarnation: mint, begun_at: now };
             authority::put_life(db, &life, 1).await?;
@@ -136,17 +140,23 @@ async fn never_again(
     sscc: &SsccSettings,
     complete: bool,
 ) -> Result<(), HubError> {
-    for (series, next) in told.into_iter().flat_map(|told| &told.serials) {
-        let Some((prefix, extension)) = series.split_once('/') else { continue };
-        let Ok(extension) = extension.parse() else { continue };
-        serial::raise(db, (prefix, extension), *next).await?;
-    }
+    keep_pledges(db, told).await?;
     if !complete {
         let block = u64::from(sscc.block_size);
         let most = sscc.serials() / 10;
         serial::skip(db, (sscc.serials() / 100).max(20 * block).min(most)).await?;
     }
     product::skip_versions(db, VERSIONS_LOST_MAX).await
+}
+
+/// No serial is leased again that was pledged, whether its lease is in the database or not.
+async fn keep_pledges(db: &mut AnyConnection, told: Option<&Testimony>) -> Result<(), HubError> {
+    for (series, next) in told.into_iter().flat_map(|told| &told.serials) {
+        let Some((prefix, extension)) = series.split_once('/') else { continue };
+        let Ok(extension) = extension.parse() else { continue };
+        serial::raise(db, (prefix, extension), *next).await?;
+    }
+    Ok(())
 }
 
 /// Every stream goes on in the new life, with its earlier one as parent, and on a page whose number was never used.

@@ -46,7 +46,8 @@ pub struct Now<'a> {
 }
 
 /// Opens a copy. Answers that came after it are lost, which nobody can help; but the hub must know that, go on as
-/// somebody else, and use nothing again that a site may have. `None` when nobody can know that it is a copy.
+/// somebody else, and use nothing again that a site may have. Of a copy that nobody can know as one yet, only that it leases
+/// no serial twice. `None` when there is no witness yet.
 pub async fn look(
     copy: &Copy,
     office: &Office,
@@ -68,9 +69,7 @@ async fn try_to_look(
     report: &mut Report,
 ) -> Result<Option<Vec<Wrong>>> {
     let Some(told) = testimony(now.told)? else { return Ok(None) };
-    if !now.said && !copy.is_outdated(&told)? {
-        return Ok(None);
-    }
+    let must_know = now.said || copy.is_outdated(&told)?;
     let in_copy = office.defect() == Some(Defect::WitnessInTheCopy);
     let folder = office.folder(if in_copy { copy.told.as_deref() } else { now.told })?;
     if now.said && !in_copy {
@@ -81,6 +80,11 @@ async fn try_to_look(
     report.restored += 1;
     let mut wrong = Vec::new();
     let life = &opened.hub.life;
+    if !must_know && life.epoch <= told.epoch {
+        let wrong = works(&opened.hub, office, now.marked).await.err();
+        opened.close().await;
+        return Ok(Some(wrong.into_iter().collect()));
+    }
     if life.epoch <= told.epoch || life.incarnation == office.life().incarnation {
         wrong.push((Harm::Reused, format!("the hub goes on in epoch {} after a restore", life.epoch)));
     }
