@@ -65,7 +65,7 @@ pub struct Staff {
     plan: Arc<Mutex<Plan>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 struct Plan {
     default_until: Option<Until>,
     until: BTreeMap<String, Until>,
@@ -84,6 +84,21 @@ impl Staff {
             diary: Arc::new(Mutex::new(Diary::default())),
             plan: Arc::new(Mutex::new(Plan::default())),
         }
+    }
+
+    /// The same people at another daemon: what they were told and what they plan goes with them.
+    pub fn at(&self, api: Api) -> Self {
+        Self {
+            site: self.site.clone(),
+            api,
+            diary: Arc::new(Mutex::new(self.diary())),
+            plan: Arc::new(Mutex::new(self.plan().clone())),
+        }
+    }
+
+    /// What they were told is what others were told.
+    pub fn take_over(&self, diary: Diary) {
+        *self.diary.lock().expect("nobody panics with the diary") = diary;
     }
 
     /// The site's daemon.

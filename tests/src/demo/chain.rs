@@ -97,6 +97,8 @@ pub struct ChainOptions {
     pub usual_pace: bool,
     /// So many sites; the story's three when absent.
     pub sites: Option<usize>,
+    /// The hub copies its database into the folder `copies` when asked, and sites keep what no copy contains.
+    pub copies: bool,
 }
 
 impl Chain {

@@ -284,7 +284,8 @@ async fn replicas_agree(evidence: &Evidence, site: &SiteEvidence, findings: &mut
     Ok(())
 }
 
-fn documents(listing: &Value) -> BTreeMap<String, Value> {
+/// Documents by name, of a site's or the hub's listing.
+pub fn documents(listing: &Value) -> BTreeMap<String, Value> {
     let rows = listing.as_array().or_else(|| listing["documents"].as_array()).into_iter().flatten();
     rows.map(|row| (row["document"].as_str().unwrap_or_default().to_owned(), row.clone())).collect()
 }

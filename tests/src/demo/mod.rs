@@ -5,7 +5,7 @@ pub mod broker;
 pub mod chain;
 pub mod checks;
 pub mod goods;
-mod opening;
+pub mod opening;
 mod page;
 pub mod settings;
 pub mod story;
@@ -65,6 +65,7 @@ pub async fn run(args: DemoArgs) -> Result<ExitCode> {
         plenty: None,
         usual_pace: false,
         sites: None,
+        copies: false,
     };
     let chain = Arc::new(Chain::start(&options).await?);
     narrator.say(format!(

@@ -75,3 +75,38 @@ pub(super) async fn start_site(
     service.wait_ready(&api).await?;
     Ok(Site { id: id.to_owned(), service, staff: Staff::new(id, api.clone()), api, printer, line })
 }
+
+/// Starts the appliance of a site a second time, from a copy of its data folder: another port, another line and another
+/// printer, and all else the same, as with a disk that was cloned. Its people know what the site's people know.
+pub async fn start_twin(site: &Site, name: &str, at: &Path, broker: &str) -> Result<Site> {
+    let (printer, line) = (VirtualPrinter::start()?, Line::lay(broker.parse()?)?);
+    let port = free_port()?;
+    let settings = std::fs::read_to_string(at.join(format!("{}.toml", site.id)))?;
+    let folder = |name: &str| format!("directory = {:?}", at.join(name));
+    let settings = settings
+        .replace(&folder(&site.id), &folder(name))
+        .replace(site.api.base().trim_start_matches("http://"), &format!("127.0.0.1:{port}"))
+        .replace(&site.line.address().to_string(), &line.address().to_string())
+        .replace(&site.printer.address().to_string(), &printer.address().to_string());
+    let config = at.join(format!("{name}.toml"));
+    std::fs::write(&config, settings)?;
+    let service = site.service.twin(name, &config);
+    service.start().await?;
+    let api = Api::new(format!("http://127.0.0.1:{port}"))?;
+    service.wait_ready(&api).await?;
+    Ok(Site { id: site.id.clone(), service, staff: site.staff.at(api.clone()), api, printer, line })
+}
+
+/// Copies a data folder. Nobody may have it open.
+pub fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &to.join(entry.file_name()))?;
+        } else {
+            std::fs::copy(entry.path(), to.join(entry.file_name()))?;
+        }
+    }
+    Ok(())
+}

@@ -48,6 +48,8 @@ pub fn hub(at: &Path, port: u16, broker: &Broker, carrier: &str, options: &Chain
     let rules = at.join("rules.toml");
     std::fs::write(&rules, RULES)?;
     let sync = pace(options);
+    let copies = at.join("copies");
+    let backup = if options.copies { format!("[backup]\ndirectory = {copies:?}\n") } else { String::new() };
     let database = options.hub_database.as_deref();
     let database = database.map(|url| format!("[database]\nurl = {url:?}\n")).unwrap_or_default();
     let broker = if broker.is_embedded() {
@@ -70,6 +72,7 @@ currency = "EUR"
 [carrier]
 url = "{carrier}"
 {sync}
+{backup}
 [rules]
 file = {rules:?}
 "#

@@ -56,6 +56,29 @@ impl Service {
         self
     }
 
+    /// The same program with other settings, under another name.
+    pub fn twin(&self, name: &str, config: &Path) -> Self {
+        let mut arguments = self.arguments.clone();
+        if let Some(last) = arguments.last_mut() {
+            *last = config.as_os_str().to_owned();
+        }
+        let folder = self.log.parent().unwrap_or(Path::new("."));
+        let twin = Self::program(name, self.program.clone(), arguments, folder);
+        Self { environment: self.environment.clone(), ..twin }
+    }
+
+    /// Runs the program to its end with more arguments, such as a command of an operator; what it says.
+    pub async fn run(&self, more: &[OsString]) -> Result<String> {
+        let mut command = Command::new(&self.program);
+        command.args(&self.arguments).args(more);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        let done = command.kill_on_drop(true).output().await?;
+        if !done.status.success() {
+            bail!("{} {more:?}: {}", self.name, String::from_utf8_lossy(&done.stderr));
+        }
+        Ok(String::from_utf8_lossy(&done.stdout).into_owned())
+    }
+
     /// Where its log is.
     pub fn log(&self) -> &Path {
         &self.log

@@ -1,7 +1,7 @@
 //! A chain at work: daemons that are started again when they die, staff, customers, and a shop that delivers each
 //! order until it is answered.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,7 +11,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::demo::chain::{Chain, ChainOptions};
-use crate::demo::goods::Want;
+use crate::demo::checks::documents;
+use crate::demo::goods::{Placed, Want};
 use crate::demo::set_to_work;
 use crate::demo::story::until_within;
 
@@ -38,7 +39,8 @@ pub struct Room {
     /// Ends the staff's work.
     stop: CancellationToken,
     _people: JoinSet<()>,
-    sent: Mutex<BTreeSet<String>>,
+    sent: Mutex<BTreeMap<String, Placed>>,
+    copies: bool,
 }
 
 impl Room {
@@ -47,7 +49,7 @@ impl Room {
         let chain = Arc::new(Chain::start(&options).await?);
         let stop = CancellationToken::new();
         let people = set_to_work(&chain, &stop, true);
-        Ok(Self { chain, stop, _people: people, sent: Mutex::default() })
+        Ok(Self { chain, stop, _people: people, sent: Mutex::default(), copies: options.copies })
     }
 
     /// The same, and nobody works by themselves: daemons are started again when they die.
@@ -58,7 +60,8 @@ impl Room {
         for site in &chain.sites {
             people.spawn(site.service.clone().watch());
         }
-        Ok(Self { chain, stop: CancellationToken::new(), _people: people, sent: Mutex::default() })
+        let (stop, copies) = (CancellationToken::new(), options.copies);
+        Ok(Self { chain, stop, _people: people, sent: Mutex::default(), copies })
     }
 
     /// What most scenarios want: three stores, few products, and so much stock that orders never run out of it.
@@ -76,16 +79,10 @@ impl Room {
     /// Places an order and delivers it until it is answered, as shops do; every fifth once more.
     pub async fn order(&self, want: &Want) -> Result<String> {
         let placed = self.chain.goods().place(want)?;
-        let begun = Instant::now();
-        while let Err(error) = self.chain.deliver(&placed).await {
-            if begun.elapsed() > DELIVERED_WITHIN {
-                bail!("order {} was not taken within {DELIVERED_WITHIN:?}: {error:#}", placed.number);
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        self.deliver(&placed).await?;
         let count = {
             let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
-            sent.insert(placed.number.clone());
+            sent.insert(placed.number.clone(), placed.clone());
             sent.len()
         };
         if count.is_multiple_of(TWICE_EVERY) {
@@ -93,6 +90,31 @@ impl Room {
             let _ = self.chain.deliver(&placed).await;
         }
         Ok(placed.number)
+    }
+
+    async fn deliver(&self, placed: &Placed) -> Result<()> {
+        let begun = Instant::now();
+        while let Err(error) = self.chain.deliver(placed).await {
+            if begun.elapsed() > DELIVERED_WITHIN {
+                bail!("order {} was not taken within {DELIVERED_WITHIN:?}: {error:#}", placed.number);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Ok(())
+    }
+
+    /// Delivers once more, byte for byte, all orders but those whose numbers are in `before`; how many.
+    pub async fn deliver_again(&self, before: &BTreeSet<String>) -> Result<usize> {
+        let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let again: Vec<Placed> = sent
+            .into_iter()
+            .filter(|(number, _)| !before.contains(number))
+            .map(|(_, placed)| placed)
+            .collect();
+        for placed in &again {
+            self.deliver(placed).await?;
+        }
+        Ok(again.len())
     }
 
     /// Orders of every kind, one after the other, with a pause in between.
@@ -113,17 +135,46 @@ impl Room {
 
     /// Numbers of the orders that were answered.
     pub fn sent(&self) -> BTreeSet<String> {
-        self.sent.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
 
     /// Waits until all work is done and nothing is under way; how long that took. Then the staff go home.
     pub async fn settle(&self, within: Duration) -> Result<Duration> {
+        let settled = self.rest(within).await?;
+        self.stop.cancel();
+        Ok(settled)
+    }
+
+    /// Whether nothing is under way. Where sites keep what no copy of the hub's database contains, they count that as
+    /// not acknowledged, and the documents tell.
+    async fn is_quiet(&self) -> Result<bool> {
+        if !self.copies {
+            return self.chain.is_quiet().await;
+        }
+        for site in &self.chain.sites {
+            let here = documents(&site.api.get("/v1/sync/documents").await?);
+            let there =
+                documents(&self.chain.hub_api.get(&format!("/v1/sites/{}/documents", site.id)).await?);
+            let same = here.len() == there.len()
+                && here
+                    .iter()
+                    .all(|(name, row)| there.get(name).is_some_and(|other| other["heads"] == row["heads"]));
+            let printing =
+                site.api.get("/v1/devices").await?["live"].as_array().is_none_or(|jobs| !jobs.is_empty());
+            if !same || printing {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Waits until all work is done and nothing is under way.
+    pub async fn rest(&self, within: Duration) -> Result<Duration> {
         let begun = Instant::now();
         until_within(within, "all work to be done and both sides to have everything", || async {
-            Ok(self.chain.open_tasks(None).await? == 0 && self.chain.is_quiet().await?)
+            Ok(self.chain.open_tasks(None).await? == 0 && self.is_quiet().await?)
         })
         .await?;
-        self.stop.cancel();
         Ok(begun.elapsed())
     }
 }
