@@ -163,6 +163,7 @@ fn take_up_hub_rules(conn: &rusqlite::Connection, site: &Site) -> anyhow::Result
 
 async fn housekeep(writer: Writer, token: CancellationToken) -> Result<(), WriterGone> {
     let mut pause = HOUSEKEEPING_FIRST_AFTER;
+    writer.submit_patiently(Job::ReleaseAfterUpdate(env!("CARGO_PKG_VERSION"))).await?;
     loop {
         tokio::select! {
             () = token.cancelled() => return Ok(()),

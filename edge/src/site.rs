@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use outpost_config::rules::StockEffect;
 use outpost_config::{EdgeSettings, RulesHandle};
 use outpost_firmware_bridge::zpl::Media;
+use outpost_journal::ParkLimits;
 use outpost_model::decide::SitePolicy;
 use outpost_model::id::SiteId;
 use outpost_model::time::UtcMillis;
@@ -33,6 +34,8 @@ pub struct Site {
     pub drift_ppm: u32,
     /// A reading of hub time with more doubt than this is not used, milliseconds.
     pub clock_error_max_ms: u64,
+    /// How much of the hub's may wait for what it builds on.
+    pub room: ParkLimits,
     /// The printer that labels go to when nobody says otherwise, and how long they may wait there.
     pub printer: Option<DefaultPrinter>,
     /// The database file.
@@ -84,6 +87,7 @@ impl Site {
             language: settings.site.language.clone(),
             rules,
             own_rules: settings.rules.file.is_some(),
+            room: ParkLimits::default(),
             battery_backed: settings.clock.battery_backed,
             drift_ppm: settings.clock.drift_ppm_max,
             clock_error_max_ms: millis(settings.clock.error_max),

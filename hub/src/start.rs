@@ -121,6 +121,7 @@ pub async fn open_with(
         let token = supervisor.token();
         supervisor.spawn("intake", async move { gate.run(token).await });
     }
+    enter_documents(&writer).await?;
     let settings = Arc::new(settings);
     let wire = Arc::new(OnceLock::new());
     Ok(Hub { store, writer, leases, intake, rules, settings, wakers, identity, life, clock, entropy, wire })
@@ -157,6 +158,14 @@ async fn begin(
     tx.commit().await?;
     let held = held.into_iter().map(|(site, lease)| (site, lease.epoch));
     Ok((life, Leases::new(&worker, shared, held)))
+}
+
+/// Documents that an earlier version kept are entered into what repair compares, before anything is written.
+async fn enter_documents(writer: &Writer) -> Result<(), HubError> {
+    const AT_ONCE: usize = 500;
+    let enter = || writer.run("repair", |unit| Box::pin(crate::store::repair::enter(unit.db(), AT_ONCE)));
+    while enter().await? > 0 {}
+    Ok(())
 }
 
 /// Starts everything.

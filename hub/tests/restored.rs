@@ -14,6 +14,7 @@ use outpost_hub::work;
 use outpost_model::fact::SiteFact;
 use outpost_model::id::SiteId;
 use outpost_model::page::HubPageEvent;
+use outpost_sync::repair::Outcome;
 use outpost_sync::{Link, Notice};
 use sqlx::Row;
 
@@ -114,6 +115,18 @@ async fn what_may_have_been_given_away_waits_until_the_site_has_shown_what_it_ha
     assert_eq!(work::tide::look(&hub.hub).await.unwrap(), 1);
     let items = site.grant(&[("A-1", 1)]);
     site.tell(&hub, items).await;
+    assert_eq!(work::tide::look(&hub.hub).await.unwrap(), 1, "it may have documents that the hub has lost");
+    let same = Notice::Repaired(Outcome { same: true, ..Outcome::default() });
+    hub.hub
+        .writer
+        .run("t", move |unit| {
+            Box::pin({
+                let same = same.clone();
+                async move { notice::take(unit, &berlin(), &same).await }
+            })
+        })
+        .await
+        .unwrap();
     assert_eq!(work::tide::look(&hub.hub).await.unwrap(), 0);
     assert_eq!(hub.exceptions().await, [""; 0]);
     hub.route().await;

@@ -11,6 +11,7 @@ mod label;
 pub mod opening;
 mod pick;
 pub mod print;
+mod quarantine;
 mod sell;
 mod sentence;
 mod short;
@@ -24,7 +25,7 @@ pub use answer::answer_by_rule;
 pub use sentence::sentence;
 
 use crate::replicate::apply;
-use crate::store::{authority, identity, setting};
+use crate::store::{authority, case as case_rows, identity, setting};
 use crate::write::{Answer, Job, News, Stop, Unit};
 
 /// Does one job.
@@ -53,8 +54,25 @@ pub fn perform(unit: &mut Unit<'_>, job: &Job) -> Result<Answer, Stop> {
             authority::raise_epoch(unit.tx(), enrollment.epoch)?;
             Ok(Answer::Done)
         }
-        Job::Merge(batch) => apply::merge(unit, batch).map(Answer::Merged),
-        Job::SetAside(batch, reason) => apply::set_aside(unit, batch, reason).map(Answer::Merged),
+        Job::Merge(batch) => {
+            let room = unit.site().room;
+            apply::merge(unit, batch, room).map(merged)
+        }
+        Job::SetAside(batch, reason) => apply::set_aside(unit, batch, reason).map(merged),
+        Job::Mend(mend) => {
+            let room = unit.site().room;
+            apply::mend(unit, mend, room).map(|()| Answer::Done)
+        }
+        Job::SetChangesAside(changes, reason) => {
+            apply::set_changes_aside(unit, changes, reason).map(|()| Answer::Done)
+        }
+        Job::Level(position) => {
+            case_rows::place_all(unit.tx(), *position)?;
+            Ok(Answer::Done)
+        }
+        Job::Refused(refusal) => quarantine::refused(unit, refusal),
+        Job::Release(doc) => quarantine::release(unit, doc),
+        Job::ReleaseAfterUpdate(version) => quarantine::release_after_update(unit, version),
         Job::KeepFrame { bytes, reason } => {
             let now = unit.now().0;
             outpost_journal::note_frame(unit.tx(), apply::HUB, now, bytes, reason, apply::FRAMES_KEPT_MAX)?;
@@ -76,6 +94,11 @@ pub fn perform(unit: &mut Unit<'_>, job: &Job) -> Result<Answer, Stop> {
         }
         Job::Print(change) => print::perform(unit, change),
     }
+}
+
+fn merged(merged: apply::Merged) -> Answer {
+    let apply::Merged { refused, later } = merged;
+    if later.is_empty() { Answer::Merged(refused) } else { Answer::Deferred { refused, later } }
 }
 
 /// Settles what follows from the stock that a group moved, once for all its jobs.

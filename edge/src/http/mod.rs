@@ -7,6 +7,7 @@ mod pages;
 mod print_jobs;
 #[cfg(test)]
 mod print_jobs_tests;
+mod quarantine;
 mod screens;
 
 use axum::Router;
@@ -39,6 +40,7 @@ pub fn api(state: AppState) -> Router {
         .route("/v1/exceptions", get(screens::exceptions))
         .route("/v1/sync", get(screens::sync))
         .route("/v1/sync/documents", get(screens::documents))
+        .route("/v1/sync/release", post(quarantine::release))
         .route("/v1/events", get(events::events))
         .route("/v1/devices", get(print_jobs::devices))
         .route("/v1/print-jobs", post(print_jobs::create))

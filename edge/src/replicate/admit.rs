@@ -144,7 +144,8 @@ fn events<K: outpost_model::event::Kind>(
     Ok(events)
 }
 
-fn kind_of(text: &str) -> Option<String> {
+/// The kind of an event, known or not.
+pub fn kind_of(text: &str) -> Option<String> {
     #[derive(serde::Deserialize)]
     struct Named {
         kind: String,

@@ -70,10 +70,10 @@ pub fn job_of(notice: &Notice, now: &Moment, clock_error_max_ms: u64) -> Option<
         Notice::Diverged(position) => {
             raise("stream_diverged", "site/journal", format!("{}/{}", position.incarnation, position.n))
         }
+        Notice::Repaired(outcome) => outcome.level.map(Job::Level),
         Notice::Refused(refusal) => {
-            let position = refusal.position;
-            let event = format!("{}/{} {}", position.incarnation, position.n, refusal.reason);
-            raise("item_refused", "site/journal", event)
+            // Its document is held there from now on.
+            Some(Job::Refused(refusal.clone()))
         }
         _ => None,
     }

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::acknowledged::Acknowledged;
+use super::apply::HUB;
 use super::conversation;
 use super::enroll::enrolled;
 use super::status::SILENT;
@@ -108,6 +109,7 @@ impl Driver {
 
     async fn run(mut self, token: &CancellationToken) -> Result<(), DriverError> {
         let mut incarnation = self.state.writer.incarnation();
+        self.count_parked().await?;
         loop {
             while let Some(input) = self.inputs.pop_front() {
                 self.take(input).await?;
@@ -207,9 +209,24 @@ impl Driver {
             Effect::Store(batch) => {
                 let stored = match self.state.writer.submit_patiently(Job::Merge(batch)).await? {
                     Answer::Merged(refused) => Input::Stored { refused },
+                    Answer::Deferred { refused, later } => Input::StoredBut { refused, later },
                     _ => Input::StoreFailed,
                 };
                 self.inputs.push_back(stored);
+                self.count_parked().await?;
+            }
+            Effect::Look(look) => {
+                let seen = move |conn: &rusqlite::Connection| Ok(outpost_journal::look(conn, HUB, &look)?);
+                let seen = self.state.readers.read(seen).await?;
+                self.inputs.push_back(Input::Seen(seen));
+            }
+            Effect::Mend(mend) => {
+                let mended = match self.state.writer.submit_patiently(Job::Mend(mend)).await? {
+                    Answer::Done => Input::Mended,
+                    _ => Input::MendFailed,
+                };
+                self.inputs.push_back(mended);
+                self.count_parked().await?;
             }
             Effect::Quarantine { bytes, reason } => {
                 tracing::warn!(%reason, "a frame was set aside");
@@ -245,6 +262,13 @@ impl Driver {
             }
             other => tracing::debug!(notice = ?other, "replication"),
         }
+        Ok(())
+    }
+
+    /// Tells the session how many changes wait for what they build on.
+    async fn count_parked(&mut self) -> Result<(), DriverError> {
+        let (items, _) = self.state.readers.read(|conn| Ok(outpost_journal::parked(conn)?)).await?;
+        self.inputs.push_back(Input::Parked(items));
         Ok(())
     }
 

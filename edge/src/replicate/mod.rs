@@ -8,8 +8,10 @@ pub mod conversation;
 mod driver;
 mod enroll;
 mod key;
+mod own;
 mod receive;
 mod status;
+mod take;
 
 pub use driver::{DriverError, run};
 pub use key::{KeyError, load_or_make};

@@ -4,6 +4,7 @@ use outpost_model::fulfillment::{Fulfillment, Milestone};
 use outpost_model::id::{CaseId, ContainerId, Sku};
 use outpost_model::quantity::Quantity;
 use outpost_model::time::UtcMillis;
+use outpost_sync::{Incarnation, Position};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::BTreeMap;
 
@@ -14,18 +15,59 @@ use super::{StoreError, StoreResult};
 pub struct CaseRow {
     /// Its state.
     pub state: Fulfillment,
-    /// The position of its header in the hub's stream: what authority is measured against.
-    pub position: u64,
+    /// Where its header stands in the hub's stream.
+    pub place: Place,
+}
+
+/// Where the header of a case stands in the hub's stream: what authority is measured against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The life of the stream; not known of a case that was taken in by an earlier version.
+    pub stream: Option<Incarnation>,
+    /// The number in it.
+    pub n: u64,
+}
+
+impl Place {
+    /// Nowhere: no authority covers the case. So it is with one that came by repair, until it comes by the stream as well
+    /// or is known to have been sent before.
+    pub const NOWHERE: Self = Self { stream: None, n: i64::MAX.unsigned_abs() };
+}
+
+impl From<Position> for Place {
+    fn from(position: Position) -> Self {
+        Self { stream: Some(position.incarnation), n: position.n }
+    }
 }
 
 /// The case, if it is here.
 pub fn load(conn: &Connection, case: CaseId) -> StoreResult<Option<CaseRow>> {
-    let found: Option<(String, i64)> = conn
-        .prepare_cached("SELECT state, position FROM fulfillment WHERE case_id = ?1")?
-        .query_row([case.to_string()], |row| Ok((row.get(0)?, row.get(1)?)))
+    let found: Option<(String, Option<[u8; Incarnation::BYTES]>, i64)> = conn
+        .prepare_cached("SELECT state, stream, position FROM fulfillment WHERE case_id = ?1")?
+        .query_row([case.to_string()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
-    let Some((state, position)) = found else { return Ok(None) };
-    Ok(Some(CaseRow { state: parse(case, &state)?, position: position.unsigned_abs() }))
+    let Some((state, stream, position)) = found else { return Ok(None) };
+    let place = Place { stream: stream.map(Incarnation), n: position.unsigned_abs() };
+    Ok(Some(CaseRow { state: parse(case, &state)?, place }))
+}
+
+/// Moves a case to another place in the hub's stream.
+pub fn place(conn: &Connection, case: CaseId, place: Place) -> StoreResult<()> {
+    conn.prepare_cached("UPDATE fulfillment SET stream = ?2, position = ?3 WHERE case_id = ?1")?.execute(
+        params![
+            case.to_string(),
+            place.stream.map(|stream| stream.0),
+            i64::try_from(place.n).unwrap_or(i64::MAX)
+        ],
+    )?;
+    Ok(())
+}
+
+/// Gives all cases without one this place: they have been sent up to there.
+pub fn place_all(conn: &Connection, place: Position) -> StoreResult<()> {
+    conn.prepare_cached("UPDATE fulfillment SET stream = ?1, position = ?2 WHERE stream IS NULL")?
+        .execute(params![place.incarnation.0, i64::try_from(place.n).unwrap_or(i64::MAX)])?;
+    Ok(())
 }
 
 /// Reads a stored state.
@@ -45,24 +87,23 @@ pub fn save(
     let header = &state.header;
     let json = serde_json::to_string(state)
         .map_err(|error| StoreError::corrupt("fulfillment", header.case, error))?;
-    let position = i64::try_from(row.position).unwrap_or(i64::MAX);
     let case = header.case.to_string();
     let milestone = milestone_name(state.milestone());
     let needs_work = needs_work(state);
     if before.is_some_and(|before| self::needs_work(before) == needs_work) {
         // Names no column of an index: SQLite would write them all anew.
         conn.prepare_cached(
-            "UPDATE fulfillment SET milestone = ?2, position = ?3, changed_at = ?4, state = ?5 WHERE case_id = ?1",
+            "UPDATE fulfillment SET milestone = ?2, changed_at = ?3, state = ?4 WHERE case_id = ?1",
         )?
-        .execute(params![case, milestone, position, now.0, json])?;
+        .execute(params![case, milestone, now.0, json])?;
     } else {
         conn.prepare_cached(
-            "INSERT INTO fulfillment (case_id, order_number, service, milestone, needs_work, pick_by, position, \
-                                      consignee, changed_at, state)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+            "INSERT INTO fulfillment (case_id, order_number, service, milestone, needs_work, pick_by, stream, \
+                                      position, consignee, changed_at, state)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
              ON CONFLICT (case_id) DO UPDATE SET milestone = excluded.milestone, \
-                 needs_work = excluded.needs_work, position = excluded.position, \
-                 changed_at = excluded.changed_at, state = excluded.state",
+                 needs_work = excluded.needs_work, changed_at = excluded.changed_at, \
+                 state = excluded.state",
         )?
         .execute(params![
             case,
@@ -71,7 +112,8 @@ pub fn save(
             milestone,
             needs_work,
             header.promise.pick_by.0,
-            position,
+            row.place.stream.map(|stream| stream.0),
+            i64::try_from(row.place.n).unwrap_or(i64::MAX),
             header.consignee.map(|record| record.to_string()),
             now.0,
             json,

@@ -56,12 +56,17 @@ impl Bench {
 
     /// The same with another site and other limits.
     pub fn with(site: Site, limits: Limits) -> Self {
+        Self::seeded(site, limits, 1)
+    }
+
+    /// The same with other ids, as another appliance would have them.
+    pub fn seeded(site: Site, limits: Limits, seed: u64) -> Self {
         let now =
             Moment { wall: UtcMillis(1_763_877_600_000), boot_ms: 1_000_000, boot_id: Uuid::from_u128(1) };
         let path = site.database.clone();
         let conn = store::open(&path, now.wall).expect("a new database");
-        let mut ids = Ids::seeded(1);
-        let hub = ScriptedHub::new(site.id.clone(), 2);
+        let mut ids = Ids::seeded(seed);
+        let hub = ScriptedHub::new(site.id.clone(), seed + 1);
         let core = Core::open(conn, site, limits, &mut ids).expect("a new site");
         let mut bench = Self { core, ids, now, hub, path };
         let answer = bench.job(Job::Enrolled(Enrollment {
@@ -102,7 +107,7 @@ impl Bench {
             Service::ALL.into_iter().map(|service| (service, self.now.wall + 86_400_000)).collect();
         let time =
             HubTime { hub_wall: self.now.wall, asked_boot_ms: self.now.boot_ms, boot_id: self.now.boot_id };
-        let authority = Authority { epoch: 1, through, until };
+        let authority = Authority { epoch: 1, stream: None, through, until };
         let heard = Heard { authority: Some(authority), time: Some(time), epoch: None };
         assert_eq!(self.job(Job::Heard(heard)), Answer::Done);
     }
@@ -267,6 +272,7 @@ pub fn site(database: &Path) -> Site {
         language: "en".to_owned(),
         rules: RulesHandle::shipped().expect("the shipped rules are valid"),
         own_rules: false,
+        room: outpost_journal::ParkLimits::default(),
         battery_backed: false,
         drift_ppm: 200,
         clock_error_max_ms: 5_000,

@@ -151,6 +151,11 @@ impl ScriptedHub {
         }
     }
 
+    /// Every change it has, its own and those it heard, document by document.
+    pub fn all_changes(&self) -> Vec<Change> {
+        self.documents.values().flatten().cloned().collect()
+    }
+
     /// A document as the hub has it.
     pub fn document(&self, key: &DocumentKey) -> Option<Document> {
         let changes = self.documents.get(&id_of(key))?;

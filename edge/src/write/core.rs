@@ -10,7 +10,7 @@ use outpost_daemon::DiskTrouble;
 use outpost_model::command::Outcome;
 use outpost_model::defects::{Planted, is_planted};
 use outpost_model::rejection::Rejection;
-use outpost_sync::{Batch, Incarnation};
+use outpost_sync::Incarnation;
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 use super::documents::OpenDocuments;
@@ -57,7 +57,7 @@ pub struct Committed {
     pub wrote: bool,
     /// What the disk did, if it was the cause of a failure.
     pub trouble: Option<DiskTrouble>,
-    permits: Vec<(usize, Permit)>,
+    pub(super) permits: Vec<(usize, Permit)>,
 }
 
 /// COMMIT failed in a way that tells nothing about whether the group is durable.
@@ -65,7 +65,7 @@ pub struct Committed {
 #[error("COMMIT failed and the fate of its group is unknown")]
 pub struct FateUnknown(#[source] pub rusqlite::Error);
 
-enum GroupError {
+pub(super) enum GroupError {
     RolledBack(Stop),
     FateUnknown(FateUnknown),
 }
@@ -144,50 +144,12 @@ impl Core {
         Ok(all)
     }
 
-    /// A job failed alone. A batch of the hub is then taken item by item, and an item that breaks its transaction
-    /// every time, for no fault of the disk, is set aside: one poisoned document must not stop the others.
-    fn after_failure(
+    pub(super) fn group(
         &mut self,
         now: &Moment,
         ids: &mut Ids,
-        job: &Job,
-        stop: &Stop,
-    ) -> Result<Committed, FateUnknown> {
-        let Job::Merge(batch) = job else { return Ok(Committed::failed(stop, 1)) };
-        if is_fault_of_storage(stop) {
-            return Ok(Committed::failed(stop, 1));
-        }
-        let mut all = Committed::default();
-        let mut refusals = Vec::new();
-        for item in &batch.items {
-            let one = Batch { items: vec![item.clone()], ..batch.clone() };
-            let committed = match self.group(now, ids, &[Job::Merge(one.clone())]) {
-                Ok(committed) => committed,
-                Err(GroupError::FateUnknown(fate)) => return Err(fate),
-                Err(GroupError::RolledBack(stop)) if is_fault_of_storage(&stop) => {
-                    return Ok(Committed::failed(&stop, 1));
-                }
-                Err(GroupError::RolledBack(stop)) => {
-                    tracing::error!(error = %stop, "an item of the hub broke its transaction and is set aside");
-                    match self.group(now, ids, &[Job::SetAside(one, "broke_transaction".to_owned())]) {
-                        Ok(committed) => committed,
-                        Err(GroupError::FateUnknown(fate)) => return Err(fate),
-                        Err(GroupError::RolledBack(stop)) => return Ok(Committed::failed(&stop, 1)),
-                    }
-                }
-            };
-            for answer in &committed.answers {
-                if let Answer::Merged(refused) = answer {
-                    refusals.extend(refused.iter().cloned());
-                }
-            }
-            all.take(Committed { answers: Vec::new(), ..committed });
-        }
-        all.answers.push(Answer::Merged(refusals));
-        Ok(all)
-    }
-
-    fn group(&mut self, now: &Moment, ids: &mut Ids, jobs: &[Job]) -> Result<Committed, GroupError> {
+        jobs: &[Job],
+    ) -> Result<Committed, GroupError> {
         self.mint_if_needed(ids)?;
         let result = self.attempt(now, ids, jobs);
         if !self.conn.is_autocommit() {
@@ -248,7 +210,7 @@ impl Core {
     /// while the disk was busy. Then the fact stays, counted as an exception, and the person hears no permission.
     pub fn confirm(&mut self, now: &Moment, committed: &mut Committed) -> Result<(), FateUnknown> {
         for (index, permit) in std::mem::take(&mut committed.permits) {
-            let still = held(&self.conn, &self.site, now, permit.position, permit.service);
+            let still = held(&self.conn, &self.site, now, permit.place, permit.service);
             if matches!(still, Ok(outpost_model::command::Held::Yes)) {
                 continue;
             }
@@ -292,13 +254,13 @@ impl Core {
 }
 
 impl Committed {
-    fn failed(stop: &Stop, jobs: usize) -> Self {
+    pub(super) fn failed(stop: &Stop, jobs: usize) -> Self {
         tracing::error!(error = %outpost_daemon::causes(stop), jobs, "a group failed");
         let answers = vec![Answer::Failed(failed(stop)); jobs];
         Self { answers, trouble: disk_trouble(stop), ..Self::default() }
     }
 
-    fn take(&mut self, one: Self) {
+    pub(super) fn take(&mut self, one: Self) {
         let index = self.answers.len();
         self.answers.extend(one.answers);
         self.news.extend(one.news);
@@ -355,7 +317,7 @@ fn disk_trouble(stop: &Stop) -> Option<DiskTrouble> {
 
 /// Whether the same may succeed another time. A value that a table does not take is the fault of who sent it, and
 /// would fail for ever.
-fn is_fault_of_storage(stop: &Stop) -> bool {
+pub(super) fn is_fault_of_storage(stop: &Stop) -> bool {
     let of_value = [ErrorCode::ConstraintViolation, ErrorCode::TypeMismatch, ErrorCode::TooBig];
     sqlite_code(stop).is_some_and(|code| !of_value.contains(&code))
 }

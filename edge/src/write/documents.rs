@@ -125,6 +125,12 @@ impl OpenDocuments {
         Ok(self.open(tx, &change.doc)?.is_some_and(|open| open.document.contains(&change.hash)))
     }
 
+    /// Whether everything that a change builds on is in its document.
+    pub fn has_dependencies(&mut self, tx: &Connection, change: &Change) -> Result<bool, DocumentsError> {
+        let Some(open) = self.open(tx, &change.doc)? else { return Ok(false) };
+        Ok(change.deps().is_ok_and(|deps| deps.iter().all(|dep| open.document.contains(dep))))
+    }
+
     /// Merges a change of the hub. The inner error says that the change is not acceptable and nothing was merged.
     pub fn merge(
         &mut self,

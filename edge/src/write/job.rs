@@ -6,7 +6,8 @@ use outpost_model::command::{Command, Outcome};
 use outpost_model::id::{CaseId, EventId, Sku};
 use outpost_model::rejection::Rejection;
 use outpost_model::time::UtcMillis;
-use outpost_sync::{Batch, Mark, Refusal};
+use outpost_sync::repair::Mend;
+use outpost_sync::{Batch, Change, DocumentId, Mark, Position, Refusal};
 
 use crate::app::print::{PrintChange, PrintResult};
 use crate::store::identity::Enrollment;
@@ -20,6 +21,18 @@ pub enum Job {
     Merge(Batch),
     /// Items of the hub's stream that cannot be applied, to be kept aside for this reason.
     SetAside(Batch, String),
+    /// What repair brought.
+    Mend(Mend),
+    /// Changes that came by repair and cannot be applied, to be kept aside for this reason.
+    SetChangesAside(Vec<Change>, String),
+    /// The hub has set aside something of this site's stream.
+    Refused(Refusal),
+    /// Both sides have the same documents with the hub's stream here: what came by repair was sent before.
+    Level(Position),
+    /// Try the changes of a held document again.
+    Release(DocumentId),
+    /// The same for all held documents, once after every update of the program: this is its version.
+    ReleaseAfterUpdate(&'static str),
     /// The hub has everything through here for good.
     Acknowledge(Mark),
     /// What the hub said about itself and about this site's authority.
@@ -92,6 +105,13 @@ pub enum Answer {
     Failed(Failed),
     /// The items are stored, all but those that are named.
     Merged(Vec<Refusal>),
+    /// The same, but some items found no room to wait for what they build on: they must come again.
+    Deferred {
+        /// Items that were set aside.
+        refused: Vec<Refusal>,
+        /// Items without room.
+        later: Vec<Position>,
+    },
     /// The print job is as it says, or the change is refused.
     Printed(PrintResult),
     /// Done.

@@ -3,6 +3,7 @@
 //! [`Core`] is the mechanism without a thread: a group of jobs in, one commit, answers out. [`Writer`] runs it on a
 //! thread of its own behind a queue. Jobs are carried out by `app`, each as a function over a [`Unit`] of work.
 
+mod apart;
 mod core;
 mod documents;
 mod job;

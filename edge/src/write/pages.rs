@@ -1,16 +1,19 @@
 //! The pages this site writes: its stock ledger and its days. What is written is folded here, and nowhere else.
 
+use jiff::civil::Date;
+use outpost_model::event::Event;
 use outpost_model::id::{DocumentKey, EventId};
 use outpost_model::page::{LedgerFact, PAGE_ENTRIES_MAX, PageHeader, SiteDayFact, SkuQty};
 use outpost_model::quantity::Quantity;
 use outpost_model::site_day::SiteDayState;
+use outpost_model::stock::MovementReason;
 use serde::Serialize;
 
 use super::job::News;
 use super::unit::{Stop, Unit, describe, entry_of};
 use crate::store::page::PageKind;
 use crate::store::right::RightsDelta;
-use crate::store::{StoreError, page, right, site_day};
+use crate::store::{StoreError, page, right, site_day, source};
 
 /// Units of SKUs in one entry at most, so that an entry stays within its limit of bytes.
 pub const SKUS_IN_ENTRY_MAX: usize = 250;
@@ -51,6 +54,32 @@ impl Unit<'_> {
         let key = DocumentKey::Ledger(self.site().id.clone(), number);
         self.found(&key, number, PageKind::Ledger, &number.to_string())?;
         Ok((number, 0))
+    }
+
+    /// Folds a ledger entry of an earlier life of this site.
+    pub fn ledger_taken_back(&mut self, event: &Event<LedgerFact>) -> Result<(), Stop> {
+        let Some(fact) = event.known() else { return Ok(()) };
+        if let LedgerFact::Booked { movements, source: Some(name) } = fact {
+            // What it came from must not be booked once more.
+            let opening = movements.iter().any(|movement| movement.reason == MovementReason::Opening);
+            let kind = if opening { "opening" } else { "receipt" };
+            source::book(self.tx(), &format!("{kind}/{name}"), self.now())?;
+        }
+        self.fold_ledger(event.id, fact)
+    }
+
+    /// Folds what was said of a day in an earlier life of this site.
+    pub fn day_taken_back(&mut self, date: Date, events: &[Event<SiteDayFact>]) -> Result<(), Stop> {
+        let mut state = match site_day::load(self.tx(), date)? {
+            Some(state) => state,
+            None => site_day::before(self.tx(), date)?.map(|state| state.next_day()).unwrap_or_default(),
+        };
+        for event in events {
+            state.apply(event);
+        }
+        site_day::save(self.tx(), date, &state)?;
+        self.tell(News::Day);
+        Ok(())
     }
 
     fn fold_ledger(&mut self, event: EventId, fact: &LedgerFact) -> Result<(), Stop> {
@@ -121,7 +150,7 @@ impl Unit<'_> {
         key: &DocumentKey,
         kind: PageKind,
         name: &str,
-        event: &outpost_model::event::Event<K>,
+        event: &Event<K>,
     ) -> Result<(), Stop> {
         let (tx, at) = (self.tx(), self.now().0);
         self.documents().append(tx, at, key, &[entry_of(event)])?;

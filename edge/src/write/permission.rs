@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use super::job::HubTime;
 use crate::moment::Moment;
 use crate::site::Site;
+use crate::store::case::Place;
 use crate::store::{StoreResult, authority};
 
 /// A permission that was given in a group and is looked at once more before anybody hears of it.
@@ -20,8 +21,8 @@ pub struct Permit {
     pub case: CaseId,
     /// Its service.
     pub service: Service,
-    /// The position of its header in the hub's stream.
-    pub position: u64,
+    /// Where its header stands in the hub's stream.
+    pub place: Place,
     /// The fact that was written with it.
     pub event: EventId,
 }
@@ -31,13 +32,14 @@ pub fn held(
     conn: &Connection,
     site: &Site,
     now: &Moment,
-    position: u64,
+    place: Place,
     service: Service,
 ) -> StoreResult<Held> {
     let given: Option<Authority> = authority::load(conn)?;
     let Some(given) = given else { return Ok(Held::No(NoAuthority::None)) };
     let time = trusted_time(authority::hub_time(conn)?, site, now);
-    Ok(match given.covers(position, service, time) {
+    let stream = place.stream.map(|stream| stream.to_string());
+    Ok(match given.covers((stream.as_deref(), place.n), service, time) {
         Ok(()) => Held::Yes,
         Err(why) => Held::No(why),
     })

@@ -10,7 +10,7 @@ use outpost_model::movements::movements;
 use outpost_model::rejection::Rejection;
 use outpost_model::stock::Movement;
 use outpost_model::time::UtcMillis;
-use outpost_sync::Entry;
+use outpost_sync::{Change, Entry};
 use rusqlite::Connection;
 
 use super::documents::{DocumentsError, OpenDocuments};
@@ -118,6 +118,25 @@ impl<'a> Unit<'a> {
     /// The open documents, for merging.
     pub fn documents(&mut self) -> &mut OpenDocuments {
         self.documents
+    }
+
+    /// Whether a change is in its document already.
+    pub fn knows(&mut self, change: &Change) -> Result<bool, Stop> {
+        Ok(self.documents.contains(self.tx, change)?)
+    }
+
+    /// Folds facts of an earlier life of this site, as they were folded when they were written.
+    pub fn facts_taken_back(
+        &mut self,
+        mut row: case::CaseRow,
+        events: &[Event<SiteFact>],
+    ) -> Result<(), Stop> {
+        let before = row.state.clone();
+        for event in events {
+            row.state.apply_site(event);
+            self.book(&movements(&row.state.header, event, event.at))?;
+        }
+        self.save_case(Some(&before), &row)
     }
 
     /// Events written so far.
@@ -265,7 +284,7 @@ impl<'a> Unit<'a> {
             command: self.origin.command,
             case: row.state.header.case,
             service: row.state.header.service,
-            position: row.position,
+            place: row.place,
             event,
         });
     }

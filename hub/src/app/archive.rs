@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use outpost_model::id::{CaseId, DocumentKey, SiteId};
 use outpost_model::time::UtcMillis;
+use outpost_sync::repair::Standing;
 use outpost_sync::{Document, DocumentId};
 
 use crate::error::HubError;
@@ -57,6 +58,9 @@ pub async fn pack(unit: &mut Unit, before: UtcMillis, least: usize) -> Result<us
     let docs: Vec<(CaseId, DocumentId)> = docs.into_iter().map(|(case, doc, _)| (case, doc)).collect();
     let now = unit.now();
     archive::put(unit.db(), now, &docs, bytes).await?;
+    for (_, doc) in &docs {
+        stand(unit, doc, Standing::Archived).await?;
+    }
     Ok(docs.len())
 }
 
@@ -77,10 +81,21 @@ pub async fn take_out(unit: &mut Unit, docs: &[DocumentId]) -> Result<usize, Hub
             let changes = block::find(&bytes, &doc)?;
             let changes = changes.into_iter().map(|(place, change)| (place, change.hash, change.bytes));
             archive::unpack(unit.db(), (&doc, case), &row.site, changes.collect()).await?;
+            stand(unit, &doc, Standing::Live).await?;
             count += 1;
         }
     }
     Ok(count)
+}
+
+/// Packed documents are left out of what repair compares with their site.
+async fn stand(unit: &mut Unit, doc: &DocumentId, standing: Standing) -> Result<(), HubError> {
+    let found = document::named(unit.db(), std::slice::from_ref(doc)).await?;
+    for mut row in found.into_values() {
+        row.place.standing = standing;
+        document::put(unit.db(), &[&row]).await?;
+    }
+    Ok(())
 }
 
 fn name(case: CaseId) -> Result<DocumentId, HubError> {

@@ -7,7 +7,7 @@ use outpost_model::authority::Authority;
 use outpost_model::header::Service;
 use outpost_model::id::SiteId;
 use outpost_model::time::UtcMillis;
-use outpost_sync::Mark;
+use outpost_sync::{Mark, Position};
 
 use crate::error::HubError;
 use crate::store::{authority, case, outbox, recovery, stream};
@@ -61,21 +61,22 @@ pub async fn acknowledge(
     if head.is_none_or(|head| head.mark.incarnation != mark.incarnation) {
         return Ok(None);
     }
-    give(unit, site, mark.n, terms).await
+    give(unit, site, mark.position(), terms).await
 }
 
 /// Renews a site's authority in time, without raising it. The caller has heard of the site lately.
 pub async fn renew(unit: &mut Unit, site: &SiteId, terms: &Terms) -> Result<Option<Authority>, HubError> {
     unit.must_hold(site).await?;
     let Some(head) = stream::peek(unit.db(), site).await? else { return Ok(None) };
-    let through = outbox::through(unit.db(), site, head.mark.incarnation).await?;
-    give(unit, site, through, terms).await
+    let incarnation = head.mark.incarnation;
+    let n = outbox::through(unit.db(), site, incarnation).await?;
+    give(unit, site, Position { incarnation, n }, terms).await
 }
 
 async fn give(
     unit: &mut Unit,
     site: &SiteId,
-    through: u64,
+    acknowledged: Position,
     terms: &Terms,
 ) -> Result<Option<Authority>, HubError> {
     // A site that has not shown what it has keeps what an earlier epoch gave it, and gets nothing new.
@@ -85,10 +86,12 @@ async fn give(
     let now = unit.now();
     let known = authority::lock(unit.db(), site).await?.filter(|known| known.epoch == terms.epoch);
     // Not beyond an offer that was taken away before the site has heard of that.
+    let through = acknowledged.n;
     let through =
         case::revoked_beyond(unit.db(), site, through).await?.map_or(through, |at| through.min(at - 1));
     let through = known.map_or(through, |known| known.through.max(through));
-    let authority = Authority { epoch: terms.epoch, through, until: terms.until(now) };
+    let stream = Some(acknowledged.incarnation.to_string());
+    let authority = Authority { epoch: terms.epoch, stream, through, until: terms.until(now) };
     authority::put(unit.db(), site, &authority, now).await?;
     Ok(Some(authority))
 }

@@ -12,6 +12,7 @@ use super::archive;
 use super::errand::{self, Errand};
 use crate::error::HubError;
 use crate::store::document::{self, Frontier};
+use crate::store::place::Place;
 use crate::store::{case, item, to_json};
 use crate::write::Unit;
 
@@ -46,6 +47,7 @@ pub async fn found(
         frontier: Frontier::founded(&founding, change.hash),
         quarantined: None,
         packed: false,
+        place: Place::founded(change.hash),
     };
     document::put(unit.db(), &[&row]).await?;
     let mut items: Vec<Item> = before.into_iter().map(Item::Record).collect();
@@ -172,7 +174,7 @@ async fn extend(
         .ok_or_else(|| failed(key, "these events are there already"))?;
     let inspection = Inspection::of(&change, &Limits::PROTOCOL).map_err(|error| failed(key, error))?;
     row.hub_n += entries.len() as u64;
-    row.frontier.advance(&inspection, change.hash);
+    row.advance(&inspection, change.hash);
     document::put(unit.db(), &[&row]).await?;
     let mut items: Vec<Item> = before.into_iter().map(Item::Record).collect();
     items.push(Item::Change(change));

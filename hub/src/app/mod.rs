@@ -19,6 +19,7 @@ pub mod need;
 pub mod observe;
 pub mod offer;
 pub mod picture;
+pub mod quarantine;
 pub mod recover;
 pub mod resolve;
 pub mod route;

@@ -62,14 +62,16 @@ pub fn may_revoke_from(life: &Life, terms: &Terms, service: outpost_model::heade
     if life.epoch > 1 { life.begun_at + terms.of(service) } else { UtcMillis(i64::MIN) }
 }
 
-/// The site speaks for the first time since the hub was restored: everything up to here must come.
-pub async fn greeted(unit: &mut Unit, site: &SiteId, links: &[Link]) -> Result<(), HubError> {
+/// The site speaks for the first time since the hub was restored: everything up to here must come. Says whether its
+/// documents must be compared with the hub's.
+pub async fn greeted(unit: &mut Unit, site: &SiteId, links: &[Link]) -> Result<bool, HubError> {
     if !recovery::waits(unit.db(), site).await? {
-        return Ok(());
+        return Ok(false);
     }
     let tail: Vec<Position> =
         links.iter().map(|link| Position { incarnation: link.incarnation, n: link.last }).collect();
-    recovery::note_tail(unit.db(), site, &tail).await
+    recovery::note_tail(unit.db(), site, &tail).await?;
+    Ok(true)
 }
 
 /// The site's documents were found to be the hub's.
@@ -92,7 +94,9 @@ pub async fn look(unit: &mut Unit) -> Result<usize, HubError> {
 }
 
 async fn has_shown(unit: &mut Unit, waiting: &Waiting) -> Result<bool, HubError> {
-    let Some(tail) = &waiting.tail else { return Ok(false) };
+    let Some(tail) = waiting.tail.as_ref().filter(|_| waiting.compared_at.is_some()) else {
+        return Ok(false);
+    };
     let progress = inbox::progress(unit.db(), &waiting.site).await?;
     let through = |position: &Position| {
         let of = progress.iter().find(|progress| progress.incarnation() == position.incarnation);

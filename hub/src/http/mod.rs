@@ -11,6 +11,7 @@ mod openapi;
 mod orders;
 mod payloads;
 mod problem;
+mod quarantine;
 mod sites;
 mod stats;
 mod webhooks;
@@ -35,6 +36,9 @@ pub fn router(hub: Hub) -> Router {
         .route("/v1/sites/{site}/documents", get(sites::documents))
         .route("/v1/sites/{site}/keys", get(sites::keys))
         .route("/v1/sites/{site}/let-go", post(sites::let_go))
+        .route("/v1/sites/{site}/quarantine", get(quarantine::list))
+        .route("/v1/sites/{site}/quarantine/release", post(quarantine::release))
+        .route("/v1/sites/{site}/quarantine/give-up", post(quarantine::give_up))
         .route("/v1/sites/{site}/enrollment-tokens", post(enrollment::make_token))
         .route("/v1/exceptions", get(exceptions::list))
         .route("/v1/exceptions/{id}/resolve", post(exceptions::resolve))

@@ -17,9 +17,8 @@ pub fn refused(rejection: Rejection) -> Problem {
         );
     }
     let status = match code.as_ref() {
-        "no_such_order" | "no_such_site" | "no_such_exception" | "no_such_backup" | "unknown_tracking" => {
-            StatusCode::NOT_FOUND
-        }
+        "no_such_order" | "no_such_site" | "no_such_exception" | "no_such_backup" | "unknown_tracking"
+        | "not_held" => StatusCode::NOT_FOUND,
         "token_unknown" | "token_expired" | "token_used" => StatusCode::FORBIDDEN,
         "columns" | "no_such_line" | "fact_malformed" => StatusCode::UNPROCESSABLE_ENTITY,
         _ => StatusCode::CONFLICT,

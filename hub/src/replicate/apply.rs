@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use outpost_config::SsccSettings;
 use outpost_model::id::SiteId;
-use outpost_sync::{Batch, Incoming, Item, Refusal};
+use outpost_sync::{Batch, Incoming, Item, Position, Refusal};
 
 use super::admit::Refused;
+use super::mend;
 use super::merge::Merge;
 use super::react;
 use super::reading::ReadBatch;
@@ -22,10 +23,23 @@ use crate::write::Unit;
 pub enum Applied {
     /// It is in the database, except for what is named, which is in quarantine.
     Stored(Vec<Refusal>),
+    /// The same, but some items found no room to wait for what they build on: they count as never received.
+    StoredBut {
+        /// What is in quarantine.
+        refused: Vec<Refusal>,
+        /// What must come again.
+        later: Vec<Position>,
+    },
     /// Nothing of it was taken: the appliance that signed it is not the site's any more.
     Revoked,
     /// Nothing of it was taken: another worker works for the site.
     NotHeld,
+}
+
+impl Applied {
+    pub(super) fn stored(refused: Vec<Refusal>, later: Vec<Position>) -> Self {
+        if later.is_empty() { Self::Stored(refused) } else { Self::StoredBut { refused, later } }
+    }
 }
 
 /// Applies one batch: [`group`] with nobody else in it.
@@ -47,8 +61,14 @@ pub async fn group(
     for batch in batches {
         answers.push(merge.take(unit, batch).await?);
     }
+    let woken = merge.woken();
     let projection = merge.write(unit).await?;
     react::react(unit, &projection, sscc).await?;
+    for (site, docs) in &woken {
+        if let Some(read) = batches.iter().find(|read| read.batch.site == *site) {
+            mend::wake(unit, &read.batch, docs, sscc).await?;
+        }
+    }
     Ok(answers)
 }
 

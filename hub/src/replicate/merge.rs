@@ -5,18 +5,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use outpost_model::id::{CaseId, DocumentKey, SiteId};
+use outpost_sync::repair::Standing;
 use outpost_sync::{
-    Change, ChangeHash, Document, DocumentId, Incarnation, Incoming, Inspection, InstallId, Item, Link,
-    PeerKeys, Progress,
+    Batch, Change, ChangeHash, Document, DocumentId, Incarnation, Incoming, Inspection, InstallId, Item,
+    Link, PeerKeys, Position, Progress,
 };
 
 use super::admit::{self, Admitted, Refused};
 use super::apply::{Applied, refusal, set_aside};
+use super::parking::{self, Parking};
 use super::project::{Before, OfSite, Projection};
 use super::reading::{ReadBatch, Reading};
 use crate::app::archive;
 use crate::error::HubError;
 use crate::store::document::{self, Break, Frontier};
+use crate::store::place::Place;
 use crate::store::{case, counter, enrollment, inbox, item, rights, stock};
 use crate::write::Unit;
 
@@ -38,6 +41,8 @@ pub(super) struct Merge<'b> {
     known: BTreeSet<(DocumentId, ChangeHash)>,
     accepted: Vec<(&'b SiteId, &'b Incoming)>,
     refused: Vec<(&'b SiteId, &'b Incoming, Refused)>,
+    parking: BTreeMap<&'b SiteId, Parking<'b>>,
+    founded: BTreeSet<DocumentId>,
     projection: Projection,
 }
 
@@ -62,9 +67,13 @@ impl<'b> Merge<'b> {
         let items = || batches.iter().flat_map(|read| &read.batch.items);
         let docs: BTreeSet<&DocumentId> = items().filter_map(|incoming| incoming.item.doc()).collect();
         let docs: Vec<String> = docs.into_iter().map(ToString::to_string).collect();
-        let documents = document::some(unit.db(), &docs).await?;
+        let mut documents = document::some(unit.db(), &docs).await?;
         let packed = documents.values().filter(|row| row.packed).map(|row| row.doc.clone());
-        archive::take_out(unit, &packed.collect::<Vec<_>>()).await?;
+        let packed: Vec<DocumentId> = packed.collect();
+        if !packed.is_empty() {
+            archive::take_out(unit, &packed).await?;
+            documents.extend(document::named(unit.db(), &packed).await?);
+        }
         let theirs: Vec<_> = documents.values().filter(|row| senders.contains_key(&row.site)).collect();
         let projection = projection(unit, &theirs).await?;
         let doubtful: BTreeSet<&DocumentId> =
@@ -78,6 +87,8 @@ impl<'b> Merge<'b> {
             known,
             accepted: Vec::with_capacity(items().count()),
             refused: Vec::new(),
+            parking: BTreeMap::new(),
+            founded: BTreeSet::new(),
             projection,
         })
     }
@@ -106,18 +117,30 @@ impl<'b> Merge<'b> {
                 sender.progress.insert(incarnation, Progress::start(incarnation));
             }
         }
+        let before: BTreeMap<Incarnation, Progress> = sender.progress.clone();
         let refused_before = self.refused.len();
+        let mut later = Vec::new();
         for (incoming, reading) in batch.items.iter().zip(&read.readings) {
             if !self.count(&batch.site, incoming) {
                 continue;
             }
             match self.admit(unit, &batch.site, incoming, reading).await? {
                 Ok(()) => {}
+                Err(reason) if self.waits(unit, incoming, reason).await? => {
+                    let parking = self.parking.entry(&batch.site).or_default();
+                    if !parking.park(unit, &batch.site, incoming).await? {
+                        later.push(incoming.position);
+                    }
+                }
                 Err(reason) => self.refuse(&batch.site, incoming, reason),
             }
         }
+        if !later.is_empty() {
+            self.count_anew(batch, before, &later);
+        }
         let refused = self.refused[refused_before..].iter();
-        Ok(Applied::Stored(refused.map(|(_, incoming, reason)| refusal(incoming, reason)).collect()))
+        let refused = refused.map(|(_, incoming, reason)| refusal(incoming, reason)).collect();
+        Ok(Applied::stored(refused, later))
     }
 
     /// Counts a position as received; `false` when it was before.
@@ -132,11 +155,47 @@ impl<'b> Merge<'b> {
         fresh
     }
 
+    /// Counts a batch once more, from what was received before it: what must come again was not.
+    fn count_anew(&mut self, batch: &'b Batch, before: BTreeMap<Incarnation, Progress>, later: &[Position]) {
+        if let Some(sender) = self.senders.get_mut(&batch.site) {
+            sender.progress = before;
+        }
+        for incoming in batch.items.iter().filter(|incoming| !later.contains(&incoming.position)) {
+            self.count(&batch.site, incoming);
+        }
+    }
+
+    /// Whether a change that cannot be taken only builds on changes that are not here.
+    async fn waits(&self, unit: &mut Unit, incoming: &Incoming, reason: Refused) -> Result<bool, HubError> {
+        let Item::Change(change) = &incoming.item else { return Ok(false) };
+        if !parking::may_wait(reason) {
+            return Ok(false);
+        }
+        let here = self.accepted.iter().filter_map(|(_, other)| match &other.item {
+            Item::Change(other) if other.doc == change.doc => Some(other.hash),
+            Item::Change(_) | Item::Record(_) => None,
+        });
+        parking::lacks_dependency(unit.db(), change, &here.collect::<Vec<_>>()).await
+    }
+
+    /// Documents of which changes have waited for what these batches brought, by site.
+    pub(super) fn woken(&self) -> BTreeMap<SiteId, Vec<DocumentId>> {
+        let mut woken: BTreeMap<SiteId, Vec<DocumentId>> = BTreeMap::new();
+        for doc in &self.touched {
+            let Some(row) = self.documents.get(doc) else { continue };
+            if self.founded.contains(doc) || row.place.waiting {
+                woken.entry(row.site.clone()).or_default().push(doc.clone());
+            }
+        }
+        woken
+    }
+
     /// Notes what cannot be taken, and sets its document aside when it is this site's: what comes later builds on it.
     fn refuse(&mut self, site: &'b SiteId, incoming: &'b Incoming, reason: Refused) {
         self.refused.push((site, incoming, reason));
         let row = incoming.item.doc().and_then(|doc| self.documents.get_mut(doc));
-        if let Some(row) = row.filter(|row| row.site == *site) {
+        let open = |row: &&mut document::Row| row.site == *site && row.place.standing != Standing::Sealed;
+        if let Some(row) = row.filter(open) {
             row.quarantined.get_or_insert_with(|| reason.to_owned());
             self.touched.insert(row.doc.clone());
         }
@@ -160,6 +219,7 @@ impl<'b> Merge<'b> {
         };
         if matches!(admitted, Admitted::Founded) {
             self.documents.insert(change.doc.clone(), founded(site, change, inspection));
+            self.founded.insert(change.doc.clone());
         } else if let Err(reason) = self.follow(unit, change, inspection).await? {
             return Ok(Err(reason));
         }
@@ -202,6 +262,9 @@ impl<'b> Merge<'b> {
             if row.site != *site {
                 return Err("document_of_another_site");
             }
+            if row.place.standing == Standing::Sealed {
+                return Err("document_sealed");
+            }
             if row.quarantined.is_some() {
                 return Err("document_in_quarantine");
             }
@@ -241,13 +304,21 @@ impl<'b> Merge<'b> {
                 }
             }
         }
-        row.frontier.advance(inspection, change.hash);
+        row.advance(inspection, change.hash);
         row.site_n += inspection.content.operations() as u64;
         Ok(Ok(()))
     }
 
     /// Writes everything, each table once.
     pub(super) async fn write(mut self, unit: &mut Unit) -> Result<Projection, HubError> {
+        for (site, parking) in &self.parking {
+            for change in parking.write(unit, site).await? {
+                if let Some(row) = self.documents.get_mut(&change.doc) {
+                    row.place.waiting = true;
+                    self.touched.insert(change.doc.clone());
+                }
+            }
+        }
         let kept = item::keep(unit.db(), &self.accepted).await?;
         if kept != self.accepted.len() as u64 {
             let expected = self.accepted.len();
@@ -299,6 +370,7 @@ fn founded(site: &SiteId, change: &Change, inspection: &Inspection) -> document:
         frontier: Frontier::founded(inspection, change.hash),
         quarantined: None,
         packed: false,
+        place: Place::founded(change.hash),
     }
 }
 

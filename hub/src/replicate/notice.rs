@@ -19,13 +19,14 @@ pub async fn heard(unit: &mut Unit, site: &SiteId, up: bool) -> Result<(), HubEr
     Ok(())
 }
 
-/// The site introduced itself: its incarnations are registered to its install.
+/// The site introduced itself: its incarnations are registered to its install. Says whether its documents must be
+/// compared with the hub's.
 pub async fn greeted(
     unit: &mut Unit,
     site: &SiteId,
     install: InstallId,
     links: &[Link],
-) -> Result<(), HubError> {
+) -> Result<bool, HubError> {
     unit.must_hold(site).await?;
     let now = unit.now();
     // A site that goes by the hub's name is heard, but the name does not become its own.
@@ -43,8 +44,9 @@ pub async fn greeted(
         )
         .await?;
     }
-    recover::greeted(unit, site, links).await?;
-    heard(unit, site, true).await
+    let compare = recover::greeted(unit, site, links).await?;
+    heard(unit, site, true).await?;
+    Ok(compare)
 }
 
 /// A parent with two children.
@@ -56,6 +58,7 @@ fn cloned(links: &[Link]) -> Option<Incarnation> {
 /// Anything else a person must look at; `None` for what is of no consequence here.
 pub async fn take(unit: &mut Unit, site: &SiteId, notice: &Notice) -> Result<(), HubError> {
     let (code, about, what) = match notice {
+        Notice::Repaired(outcome) if outcome.same => return recover::compared(unit, site).await,
         Notice::PeerRolledBack { incarnation, here, there } => (
             "site_rolled_back",
             incarnation.to_string(),
@@ -100,6 +103,7 @@ pub async fn take(unit: &mut Unit, site: &SiteId, notice: &Notice) -> Result<(),
         | Notice::Authority(_)
         | Notice::EpochRaised(_)
         | Notice::EpochOver(_)
+        | Notice::Repaired(_)
         | Notice::Silent => return Ok(()),
     };
     raise(unit, site, code, &about, &what).await

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::apply::Applied;
-use super::{notice, storing};
+use super::{mending, notice, storing};
 use crate::Hub;
 use crate::app::authority;
 use crate::error::HubError;
@@ -161,6 +161,7 @@ impl Peer {
                 Input::StoreFailed
             }
             Ok(Applied::Stored(refused)) => Input::Stored { refused },
+            Ok(Applied::StoredBut { refused, later }) => Input::StoredBut { refused, later },
             Ok(Applied::Revoked) => {
                 tracing::warn!(site = %self.site, "a frame of an appliance that was replaced is refused");
                 self.refresh().await?;
@@ -237,6 +238,7 @@ impl Peer {
             return Ok(());
         }
         self.noted_at = Some(heard);
+        self.count_parked().await?;
         let site = self.site.clone();
         self.hub
             .writer
@@ -245,6 +247,14 @@ impl Peer {
                 Box::pin(async move { notice::heard(unit, &site, true).await })
             })
             .await
+    }
+
+    /// Tells the session how many changes wait for what they build on: after a while it looks for that.
+    async fn count_parked(&mut self) -> Result<(), HubError> {
+        let mut connection = self.hub.store.read().acquire().await?;
+        let waiting = store::parked::waiting(&mut connection, &self.site).await?;
+        drop(connection);
+        self.handle(Input::Parked(waiting.items)).await
     }
 
     /// Hands an input to the session and carries out what it asks for, until it asks for nothing more.
@@ -267,7 +277,13 @@ impl Peer {
                     }
                     Effect::Acknowledged(mark) => inputs.extend(self.acknowledged(mark).await?),
                     Effect::Quarantine { bytes, reason } => self.keep(bytes, reason.to_string()).await?,
-                    Effect::Notice(news) => self.notice(news).await?,
+                    Effect::Notice(news) => inputs.extend(self.notice(news).await?),
+                    Effect::Look(look) => {
+                        let mut connection = self.hub.store.read().acquire().await?;
+                        let seen = store::repair::look(&mut connection, &self.site, &look).await?;
+                        inputs.push_back(Input::Seen(seen));
+                    }
+                    Effect::Mend(mend) => inputs.push_back(mending::store(&self.hub, mend).await?),
                 }
             }
         }
@@ -316,10 +332,12 @@ impl Peer {
             .await
     }
 
-    async fn notice(&self, news: Notice) -> Result<(), HubError> {
+    /// Writes news down; says what the session is told because of it.
+    async fn notice(&self, news: Notice) -> Result<Option<Input>, HubError> {
         let site = self.site.clone();
         let news = Arc::new(news);
-        self.hub
+        let compare = self
+            .hub
             .writer
             .run(self.site.clone(), move |unit| {
                 let (site, news) = (site.clone(), news.clone());
@@ -328,12 +346,13 @@ impl Peer {
                         Notice::Greeted { install, links, .. } => {
                             notice::greeted(unit, &site, *install, links).await
                         }
-                        Notice::Silent => notice::heard(unit, &site, false).await,
-                        other => notice::take(unit, &site, other).await,
+                        Notice::Silent => notice::heard(unit, &site, false).await.map(|()| false),
+                        other => notice::take(unit, &site, other).await.map(|()| false),
                     }
                 })
             })
-            .await
+            .await?;
+        Ok(compare.then_some(Input::Repair))
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use outpost_config::SsccSettings;
-use outpost_sync::{Batch, Refusal};
+use outpost_sync::{Batch, Position, Refusal};
 
 use super::apply::{self, Applied};
 use super::intake::together;
@@ -44,10 +44,15 @@ pub(super) async fn apart(
     batch: &Batch,
 ) -> Result<Applied, HubError> {
     let mut refusals: Vec<Refusal> = Vec::new();
+    let mut deferred: Vec<Position> = Vec::new();
     let mut parts = VecDeque::from(halves(batch));
     while let Some(part) = parts.pop_front() {
         match attempt(writer, lane, sscc, &part).await {
             Ok(Applied::Stored(refused)) => refusals.extend(refused),
+            Ok(Applied::StoredBut { refused, later }) => {
+                refusals.extend(refused);
+                deferred.extend(later);
+            }
             Ok(other) => return Ok(other),
             // No fault of any item.
             Err(error @ (HubError::Stopping | HubError::FateUnknown(_) | HubError::Storage(_))) => {
@@ -62,12 +67,16 @@ pub(super) async fn apart(
                 tracing::error!(%error, site = %batch.site, "an item cannot be stored");
                 match alone(writer, lane, sscc, part).await? {
                     Applied::Stored(refused) => refusals.extend(refused),
+                    Applied::StoredBut { refused, later } => {
+                        refusals.extend(refused);
+                        deferred.extend(later);
+                    }
                     other => return Ok(other),
                 }
             }
         }
     }
-    Ok(Applied::Stored(refusals))
+    Ok(Applied::stored(refusals, deferred))
 }
 
 async fn attempt(

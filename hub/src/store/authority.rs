@@ -90,7 +90,7 @@ pub async fn get(db: &mut AnyConnection, site: &SiteId) -> Result<Option<Authori
 
 /// A site's authority, locked to the end of the transaction: nobody raises it meanwhile.
 pub async fn lock(db: &mut AnyConnection, site: &SiteId) -> Result<Option<Authority>, HubError> {
-    let nothing = Authority { epoch: 0, through: 0, until: Default::default() };
+    let nothing = Authority { epoch: 0, stream: None, through: 0, until: Default::default() };
     let row = sqlx::query(
         "INSERT INTO authority (site, epoch, through, body, committed_at) VALUES ($1, 0, 0, $2, 0)
          ON CONFLICT (site) DO UPDATE SET through = authority.through RETURNING body",

@@ -43,6 +43,11 @@ impl Frontier {
         }
     }
 
+    /// The frontier of a document that is not here: nothing follows on it.
+    pub fn none() -> Self {
+        Self { founder: Incarnation([0; Incarnation::BYTES]), authors: BTreeMap::new(), tips: Vec::new() }
+    }
+
     /// The number of an author's last change; 0 before its first.
     pub fn last(&self, author: Incarnation) -> u64 {
         self.authors.get(&author).copied().unwrap_or(0)
@@ -95,6 +100,9 @@ fn entries_counter() -> Option<u64> {
 impl fmt::Display for Frontier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&hex::encode(self.founder.0))?;
+        if self.tips.is_empty() {
+            return f.write_str(";;");
+        }
         let mut before = ';';
         for (author, n) in &self.authors {
             write!(f, "{before}{}:{n}", hex::encode(author.0))?;
@@ -132,7 +140,7 @@ impl FromStr for Frontier {
 }
 
 fn pairs<T>(text: &str, read: fn(&str) -> Option<T>) -> impl Iterator<Item = Option<(T, u64)>> {
-    text.split(',').map(move |pair| {
+    text.split(',').filter(|pair| !pair.is_empty()).map(move |pair| {
         let (name, n) = pair.split_once(':')?;
         Some((read(name)?, n.parse().ok()?))
     })

@@ -59,6 +59,17 @@ fn beyond(progress: &Progress) -> Vec<u8> {
     beyond
 }
 
+/// Counts one item as received; `false` when it was before.
+pub async fn count(db: &mut AnyConnection, site: &SiteId, incoming: &Incoming) -> Result<bool, HubError> {
+    let incarnation = incoming.position.incarnation;
+    let known = progress(db, site).await?;
+    let found = known.into_iter().find(|progress| progress.incarnation() == incarnation);
+    let mut progress = found.unwrap_or_else(|| Progress::start(incarnation));
+    let fresh = progress.store(incoming.position.n, incoming.digest);
+    save_all(db, &[(site, &progress)]).await?;
+    Ok(fresh)
+}
+
 /// Stores one item with the progress it makes; `true` when it is new. Batches do the same for many at once.
 pub async fn store(db: &mut AnyConnection, site: &SiteId, incoming: &Incoming) -> Result<bool, HubError> {
     let incarnation = incoming.position.incarnation;

@@ -12,6 +12,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0004_succession.sql"),
     include_str!("../../migrations/0005_retired.sql"),
     include_str!("../../migrations/0006_workers.sql"),
+    include_str!("../../migrations/0007_repair.sql"),
 ];
 
 /// The version of the tables that this program writes.

@@ -1,6 +1,6 @@
 //! The hub's own stream to each site, as it is read, acknowledged, and carried over from one life to the next.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use outpost_model::id::SiteId;
 use outpost_sync::{Incarnation, Link, Mark, Outgoing, Position, Query, Running};
@@ -90,6 +90,28 @@ async fn lives(db: &mut AnyConnection, site: &SiteId) -> Result<Vec<(Incarnation
             Ok((incarnation, unsigned(row, TABLE, "last")?))
         })
         .collect()
+}
+
+/// The names under which the hub wrote for a site before the present one. Lives of a stream that was begun anew are among
+/// them: what was written then is the site's to give back as much as anything else.
+pub async fn past_lives(
+    db: &mut AnyConnection,
+    site: &SiteId,
+    present: Incarnation,
+) -> Result<BTreeSet<Incarnation>, HubError> {
+    let rows = sqlx::query("SELECT incarnation FROM stream_life WHERE site = $1")
+        .bind(site.as_str())
+        .fetch_all(db)
+        .await?;
+    let mut lives = BTreeSet::new();
+    for row in &rows {
+        let bytes: Vec<u8> = column(row, TABLE, "incarnation")?;
+        let life = Incarnation::from_slice(&bytes)
+            .ok_or_else(|| HubError::corrupt(TABLE, "incarnation", "not its number of bytes"))?;
+        lives.insert(life);
+    }
+    lives.remove(&present);
+    Ok(lives)
 }
 
 /// Lives with items the site has not acknowledged, oldest first, and the present one.

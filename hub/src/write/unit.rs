@@ -10,6 +10,7 @@ use sqlx::{Any, AnyConnection, Transaction};
 use crate::error::HubError;
 use crate::ids::Ids;
 use crate::site_lease::Leases;
+use crate::store::parked::Room;
 use crate::store::stream::{self, Head};
 use crate::store::{counter, exception, outbox, site_lease};
 use crate::wake::{News, Wakes};
@@ -22,6 +23,7 @@ pub struct Unit {
     now: UtcMillis,
     ids: Ids,
     actor: Incarnation,
+    room: Room,
     /// Streams whose rows are locked by this transaction, with what was appended to them.
     streams: BTreeMap<SiteId, Head>,
     counts: BTreeMap<&'static str, i64>,
@@ -52,6 +54,7 @@ impl Unit {
             now,
             ids,
             actor,
+            room: Room::default(),
             streams: BTreeMap::new(),
             counts: BTreeMap::new(),
             pledges: BTreeMap::new(),
@@ -81,6 +84,11 @@ impl Unit {
     /// Who writes into documents: the hub in its present life.
     pub fn actor(&self) -> Incarnation {
         self.actor
+    }
+
+    /// How much of a site may wait for what it builds on.
+    pub fn room(&self) -> Room {
+        self.room
     }
 
     /// Counts something for the statistics.

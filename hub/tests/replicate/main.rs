@@ -8,6 +8,8 @@ mod database;
 mod flow;
 mod labels;
 mod load;
+mod quarantine;
+mod repair;
 mod site;
 mod trust;
 mod world;

@@ -1,5 +1,8 @@
 //! A site as far as the hub can tell: the engine's session, documents, and a journal in memory.
 
+mod documents;
+mod hidden;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use outpost_model::authority::Authority;
@@ -7,6 +10,7 @@ use outpost_model::event::{Body, By, Event, Kind};
 use outpost_model::id::{CommandId, DocumentKey, EventId, SiteId};
 use outpost_model::page::PageHeader;
 use outpost_model::time::UtcMillis;
+use outpost_sync::repair::Standing;
 use outpost_sync::{
     Change, Document, DocumentId, Effect, Entry, Identity, Incarnation, Incoming, Input, Item, Link, Local,
     Mark, Notice, Now, Outgoing, PeerKeys, Progress, PublicIdentity, Query, Refusal, Remote, Schema, Session,
@@ -26,6 +30,12 @@ pub struct SimSite {
     pub authority: Option<Authority>,
     /// What the hub has refused.
     pub refusals: Vec<Refusal>,
+    /// What came by repair, what its disk has lost, what documents are to the hub, and which authors the hub says were
+    /// its own.
+    pub mended: Vec<Change>,
+    lost: Vec<Change>,
+    there: BTreeMap<DocumentId, Standing>,
+    pub past: Vec<Incarnation>,
     identity: Identity,
     documents: BTreeMap<DocumentId, Document>,
     numbers: BTreeMap<DocumentId, u64>,
@@ -60,6 +70,10 @@ impl SimSite {
             received: Vec::new(),
             authority: None,
             refusals: Vec::new(),
+            mended: Vec::new(),
+            lost: Vec::new(),
+            there: BTreeMap::new(),
+            past: Vec::new(),
             identity,
             documents: BTreeMap::new(),
             numbers: BTreeMap::new(),
@@ -224,6 +238,8 @@ impl SimSite {
                     }
                     Effect::Notice(Notice::Refused(refusal)) => self.refusals.push(refusal),
                     Effect::Notice(_) => {}
+                    Effect::Look(look) => inputs.push_back(self.look(look)),
+                    Effect::Mend(mend) => inputs.push_back(self.mend(mend)),
                 }
             }
         }

@@ -35,6 +35,18 @@ impl Change {
         Ok(Self { doc, hash, bytes })
     }
 
+    /// The changes it builds on, read from its first bytes; the rest is not looked at.
+    pub fn deps(&self) -> Result<Vec<ChangeHash>, ChangeError> {
+        let mut reader = Reader::new(self.content()?);
+        let count = reader.length().ok_or(ChangeError::Truncated)?;
+        if count > Limits::PROTOCOL.dependencies_max {
+            let max = Limits::PROTOCOL.dependencies_max;
+            return Err(ChangeError::Limit { what: "number of dependencies", found: count, min: 0, max });
+        }
+        let hashes = (0..count).map(|_| reader.array().map(ChangeHash).ok_or(ChangeError::Truncated));
+        hashes.collect()
+    }
+
     /// Puts Automerge's header before a change's content.
     pub(crate) fn from_content(doc: DocumentId, content: &[u8]) -> Self {
         let hash = hash(content);

@@ -16,6 +16,7 @@ use crate::bytes::{ChangeHash, DocumentId, Incarnation};
 use crate::change::Change;
 use crate::inspection::{ChangeError, Content, Entry, Inspection, ObjectRef};
 use crate::limits::Limits;
+use crate::repair::Authors;
 
 /// An open document. It belongs to the writer that opened it: when the transaction that should keep a change
 /// fails, the document is dropped with it.
@@ -153,6 +154,26 @@ impl Document {
     /// Whether a change is in the document.
     pub fn contains(&self, hash: &ChangeHash) -> bool {
         self.changes.contains_key(hash)
+    }
+
+    /// The last number of every author, by author.
+    pub fn authors(&self) -> Authors {
+        self.authors.iter().map(|(author, (seq, _))| (*author, *seq)).collect()
+    }
+
+    /// The changes that somebody lacks who has these numbers of its authors, each after what it builds on.
+    pub fn lacking(&mut self, has: &Authors) -> Result<Vec<Change>, DocumentError> {
+        let known = |author: Incarnation, seq: u64| {
+            has.iter().any(|(other, through)| *other == author && seq <= *through)
+        };
+        let id = self.id.clone();
+        let all = self.settled()?.get_changes(&[]).into_iter().filter_map(|change| {
+            let author = Incarnation::from_slice(change.actor_id().to_bytes())?;
+            let hash = ChangeHash(change.hash().0);
+            let bytes = change.raw_bytes().to_vec();
+            (!known(author, change.seq())).then(|| Change { doc: id.clone(), hash, bytes })
+        });
+        Ok(all.collect())
     }
 
     /// The whole document in Automerge's storage format.

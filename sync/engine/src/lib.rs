@@ -33,6 +33,7 @@ mod item;
 mod leb;
 mod limits;
 mod progress;
+pub mod repair;
 mod session;
 mod settings;
 

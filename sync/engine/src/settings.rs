@@ -46,6 +46,18 @@ pub struct Settings {
     pub links_max: usize,
     /// How hard frames are compressed: 1 to 19.
     pub compression_level: i32,
+    /// How often documents are compared while both streams are quiet.
+    pub repair_every_ms: u64,
+    /// How soon a question of repair is asked again; doubled every time after.
+    pub repair_retry_ms: u64,
+    /// How long changes may wait for others they build on before repair looks for those.
+    pub parked_after_ms: u64,
+    /// The most documents in one list.
+    pub repair_page_documents: usize,
+    /// The most documents whose changes are asked for at once.
+    pub repair_group_documents: usize,
+    /// Changes are gathered into one part until they weigh this.
+    pub repair_part_bytes_max: usize,
 }
 
 impl Default for Settings {
@@ -72,6 +84,12 @@ impl Default for Settings {
             waiting_bytes_max: 4 << 20,
             links_max: 64,
             compression_level: 17,
+            repair_every_ms: 300_000,
+            repair_retry_ms: 5_000,
+            parked_after_ms: 30_000,
+            repair_page_documents: 256,
+            repair_group_documents: 32,
+            repair_part_bytes_max: 128 << 10,
         }
     }
 }
@@ -93,13 +111,18 @@ pub struct SettingsError {
 impl Settings {
     /// The longest frame any setting may allow: what brokers are told to accept.
     pub const FRAME_BYTES_LIMIT: usize = 240 << 10;
+    /// The most documents that any setting may ask for at once.
+    pub(crate) const REPAIR_GROUP_DOCUMENTS_LIMIT: usize = 256;
 
     /// Checks every setting against what can work.
     pub fn check(&self) -> Result<(), SettingsError> {
         let day = 86_400_000;
         let frame = Self::FRAME_BYTES_LIMIT as u64;
         let store = self.store_bytes_max as u64;
-        let rows: [(&'static str, u64, u64, u64); 21] = [
+        let group = Self::REPAIR_GROUP_DOCUMENTS_LIMIT as u64;
+        // A part is full only with the change that fills it, and must still unpack.
+        let part = self.inflated_bytes_max as u64 / 8;
+        let rows: [(&'static str, u64, u64, u64); 27] = [
             ("hello_every_ms", self.hello_every_ms, 100, day),
             ("hello_retry_ms", self.hello_retry_ms, 10, self.hello_every_ms),
             ("silent_after_ms", self.silent_after_ms, self.hello_every_ms, day),
@@ -121,6 +144,12 @@ impl Settings {
             ("waiting_bytes_max", self.waiting_bytes_max as u64, self.inflated_bytes_max as u64, 256 << 20),
             ("links_max", self.links_max as u64, 2, 64),
             ("compression_level", u64::try_from(self.compression_level).unwrap_or(0), 1, 19),
+            ("repair_every_ms", self.repair_every_ms, 1_000, day),
+            ("repair_retry_ms", self.repair_retry_ms, 100, self.repair_every_ms),
+            ("parked_after_ms", self.parked_after_ms, 100, day),
+            ("repair_page_documents", self.repair_page_documents as u64, 1, 1_000),
+            ("repair_group_documents", self.repair_group_documents as u64, 1, group),
+            ("repair_part_bytes_max", self.repair_part_bytes_max as u64, 1 << 10, part),
         ];
         for (setting, found, min, max) in rows {
             if found < min || found > max {
@@ -156,5 +185,13 @@ mod tests {
         assert_eq!(with(|s| s.frame_bytes_max = Settings::FRAME_BYTES_LIMIT + 1), Err("frame_bytes_max"));
         assert_eq!(with(|s| s.silent_after_ms = s.hello_every_ms - 1), Err("silent_after_ms"));
         assert_eq!(with(|s| s.compression_level = -1), Err("compression_level"));
+        assert_eq!(with(|s| s.repair_part_bytes_max = s.inflated_bytes_max / 8), Ok(()));
+        assert_eq!(
+            with(|s| s.repair_part_bytes_max = s.inflated_bytes_max / 8 + 1),
+            Err("repair_part_bytes_max")
+        );
+        assert_eq!(with(|s| s.repair_retry_ms = s.repair_every_ms + 1), Err("repair_retry_ms"));
+        assert_eq!(with(|s| s.repair_page_documents = 0), Err("repair_page_documents"));
+        assert_eq!(with(|s| s.repair_group_documents = 257), Err("repair_group_documents"));
     }
 }

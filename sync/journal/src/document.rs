@@ -1,5 +1,6 @@
 //! Documents at rest: a saved form and the changes since then.
 
+use outpost_sync::repair::Standing;
 use outpost_sync::{Change, ChangeHash, DocumentId};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -80,5 +81,6 @@ pub fn discard(conn: &Connection, doc: &DocumentId) -> Result<bool, JournalError
     }
     conn.execute("DELETE FROM sync_change WHERE doc = ?1", params![doc.as_str()])?;
     conn.execute("DELETE FROM sync_document WHERE doc = ?1", params![doc.as_str()])?;
+    crate::repair::stand(conn, doc, Standing::Archived, None)?;
     Ok(true)
 }

@@ -45,31 +45,18 @@ pub fn store(
             change.bytes,
             written_at_ms
         ])?;
-    Ok(if inserted == 1 { Stored::New } else { Stored::Duplicate })
+    if inserted == 0 {
+        return Ok(Stored::Duplicate);
+    }
+    crate::repair::advance(conn, change)?;
+    Ok(Stored::New)
 }
 
-/// Puts one item of a peer in quarantine instead: it counts as received, and is kept for inspection.
-pub fn set_aside(
-    conn: &Connection,
-    peer: &str,
-    at_ms: i64,
-    incoming: &Incoming,
-    reason: &str,
-) -> Result<(), JournalError> {
+/// Counts an item of a peer without keeping it.
+pub fn count(conn: &Connection, peer: &str, incoming: &Incoming) -> Result<Stored, JournalError> {
     let (origin, mut progress) = one_progress(conn, peer, incoming.position.incarnation)?;
-    if !advance(conn, origin, &mut progress, incoming)? {
-        return Ok(());
-    }
-    let (doc, bytes) = match &incoming.item {
-        Item::Change(change) => (Some(change.doc.as_str()), &change.bytes),
-        Item::Record(record) => (None, &record.bytes),
-    };
-    conn.execute(
-        "INSERT INTO sync_quarantine(peer, set_aside_at, reason, incarnation, n, doc, bytes)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        params![peer, at_ms, reason, incoming.position.incarnation.0, incoming.position.n as i64, doc, bytes],
-    )?;
-    Ok(())
+    let new = advance(conn, origin, &mut progress, incoming)?;
+    Ok(if new { Stored::New } else { Stored::Duplicate })
 }
 
 /// Keeps a frame that could not be accepted, and only the newest `keep` of them.
@@ -86,8 +73,8 @@ pub fn note_frame(
         params![peer, at_ms, reason, frame],
     )?;
     conn.execute(
-        "DELETE FROM sync_quarantine WHERE n IS NULL AND id <= (SELECT id FROM sync_quarantine
-            WHERE n IS NULL ORDER BY id DESC LIMIT 1 OFFSET ?1)",
+        "DELETE FROM sync_quarantine WHERE doc IS NULL AND n IS NULL AND id <= (SELECT id FROM sync_quarantine
+            WHERE doc IS NULL AND n IS NULL ORDER BY id DESC LIMIT 1 OFFSET ?1)",
         params![i64::try_from(keep).unwrap_or(i64::MAX)],
     )?;
     Ok(())

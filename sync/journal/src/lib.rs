@@ -12,17 +12,27 @@
 //! - After an acknowledgement: [`acknowledge`]. Now and then: [`forget`].
 //! - Opening a document: [`load`]. When it is evicted, or now and then: [`save`].
 //!
+//! - Repair: [`look`] answers the session's questions; [`keep`] files what it brought, [`note`] what documents are to
+//!   the peer. Changes before their time: [`park`] and [`unpark`].
+//!
 //! The tables share a database with the application's own: `sync_incarnation`, `sync_beyond`, `sync_change`,
-//! `sync_document`, `sync_quarantine`, and `sync_schema` with the version of these.
+//! `sync_document`, `sync_heads`, `sync_bucket`, `sync_parked`, `sync_quarantine`, `sync_past`, and `sync_schema` with
+//! the version of these.
 
 mod document;
 mod inbox;
 mod outbox;
+mod parked;
+mod quarantine;
+mod repair;
 mod schema;
 
 pub use document::{Kept, discard, forget, load, save};
-pub use inbox::{Stored, note_frame, progress, set_aside, store};
+pub use inbox::{Stored, count, note_frame, progress, store};
 pub use outbox::{Depth, acknowledge, append, current, depth, links, mint, read};
+pub use parked::{ParkLimits, Parked, park, parked, parked_of, unpark};
+pub use quarantine::{SetAside, held_changes, release, set_aside, vouch, vouched};
+pub use repair::{Entry, document_at, entry, held, keep, look, note, stand};
 pub use schema::migrate;
 
 /// Why the journal could not do what it was asked.

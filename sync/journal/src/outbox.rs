@@ -92,6 +92,7 @@ pub fn append(conn: &Connection, written_at_ms: i64, item: &Item) -> Result<Mark
                 change.bytes,
                 written_at_ms
             ])?;
+            crate::repair::advance(conn, change)?;
         }
         Item::Record(record) => {
             record.check(&Limits::PROTOCOL)?;

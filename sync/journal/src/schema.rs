@@ -4,10 +4,12 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::JournalError;
 
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 /// One step per version of the schema, the first from nothing.
-const STEPS: [&str; VERSION as usize] = ["
+const STEPS: [&str; VERSION as usize] = [FIRST, LEANER, REPAIR];
+
+const FIRST: &str = "
     -- One row per incarnation of this replica (no owner) and of each peer (the peer's name).
     -- Own: `last`, `running` is what was written. A peer's: what is stored of it without a gap.
     CREATE TABLE sync_incarnation(
@@ -62,7 +64,9 @@ const STEPS: [&str; VERSION as usize] = ["
         doc TEXT,
         bytes BLOB NOT NULL
     ) STRICT;
-", "
+";
+
+const LEANER: &str = "
     -- Every scan appends a row: without the sequence's own page, and without an index that UNIQUE(doc, hash) already
     -- is. `forget` keeps the newest row of all, so that no position is given twice.
     CREATE TABLE sync_change_2(
@@ -84,7 +88,41 @@ const STEPS: [&str; VERSION as usize] = ["
         FROM sync_change;
     DROP TABLE sync_change;
     ALTER TABLE sync_change_2 RENAME TO sync_change;
-"];
+";
+
+const REPAIR: &str = "
+    -- Every document with what the two sides compare of it. One that was dropped stays here without its heads' weight
+    -- in a bucket, so that the peer is told and does not give it back.
+    CREATE TABLE sync_heads(
+        doc TEXT PRIMARY KEY,
+        bucket INTEGER NOT NULL,
+        heads BLOB NOT NULL,
+        standing INTEGER NOT NULL,
+        there INTEGER NOT NULL,
+        reason TEXT
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX sync_heads_of_bucket ON sync_heads(bucket, doc);
+    CREATE INDEX sync_heads_held ON sync_heads(doc) WHERE standing = 1 OR there = 1;
+    CREATE TABLE sync_bucket(
+        bucket INTEGER PRIMARY KEY,
+        x INTEGER NOT NULL,
+        y INTEGER NOT NULL
+    ) STRICT;
+    -- Changes that wait for others they build on.
+    CREATE TABLE sync_parked(
+        id INTEGER PRIMARY KEY,
+        peer TEXT NOT NULL,
+        doc TEXT NOT NULL,
+        hash BLOB NOT NULL,
+        bytes BLOB NOT NULL,
+        parked_at INTEGER NOT NULL,
+        UNIQUE(doc, hash)
+    ) STRICT;
+    ALTER TABLE sync_quarantine ADD COLUMN hash BLOB;
+    CREATE INDEX sync_quarantine_of_document ON sync_quarantine(doc, id) WHERE doc IS NOT NULL;
+    -- Incarnations of this site that it does not remember, and that the hub says were its own.
+    CREATE TABLE sync_past(id BLOB PRIMARY KEY CHECK(length(id) = 16)) STRICT, WITHOUT ROWID;
+";
 
 /// Brings the journal's tables to this version. Call it inside a transaction; it does nothing when there is
 /// nothing to do.
@@ -98,6 +136,9 @@ pub fn migrate(conn: &Connection) -> Result<(), JournalError> {
     }
     for step in &STEPS[usize::try_from(at).unwrap_or(0)..] {
         conn.execute_batch(step)?;
+    }
+    if (1..VERSION).contains(&at) {
+        crate::repair::enter_all(conn)?;
     }
     if found.is_none() {
         conn.execute("INSERT INTO sync_schema(version) VALUES (?1)", params![VERSION])?;

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use outpost_journal as journal;
-use outpost_journal::{JournalError, Stored};
+use outpost_journal::{JournalError, SetAside, Stored};
 use outpost_sync::{
     Change, Document, DocumentId, Entry, Incarnation, Incoming, Item, Mark, Position, Query, Record,
 };
@@ -123,8 +123,8 @@ fn what_is_set_aside_counts_as_received_and_is_no_part_of_its_document() {
     let document = founded(&conn);
     let bad =
         Item::Change(Change { doc: doc(), hash: outpost_sync::ChangeHash([9; 32]), bytes: vec![1, 2, 3] });
-    journal::set_aside(&conn, "hub", 8, &incoming(2, bad.clone()), "malformed").unwrap();
-    journal::set_aside(&conn, "hub", 9, &incoming(2, bad), "malformed").unwrap();
+    journal::set_aside(&conn, "hub", 8, SetAside::Item(&incoming(2, bad.clone())), "malformed").unwrap();
+    journal::set_aside(&conn, "hub", 9, SetAside::Item(&incoming(2, bad)), "malformed").unwrap();
     assert_eq!(journal::progress(&conn, "hub").unwrap()[0].through(), 2);
     assert_eq!(rows(&conn, "sync_quarantine"), 1, "it is kept once");
     assert_eq!(open(&conn).heads(), document.heads());

@@ -12,6 +12,10 @@ use crate::time::UtcMillis;
 pub struct Authority {
     /// The hub epoch it was given in.
     pub epoch: u32,
+    /// The life of the hub's stream whose positions it covers, hex. Numbers of another life say nothing. Absent from a hub
+    /// that does not name it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<String>,
     /// The highest position of the hub's stream it covers; raised only to positions the site acknowledged.
     pub through: u64,
     /// Until when it holds, by service.
@@ -41,9 +45,15 @@ pub enum NoAuthority {
 }
 
 impl Authority {
-    /// Whether a case that came at `position` of the hub's stream is covered for `service`.
-    pub fn covers(&self, position: u64, service: Service, time: TrustedTime) -> Result<(), NoAuthority> {
-        if position > self.through {
+    /// Whether a case that came at `position` of the life `stream` of the hub's stream is covered for `service`.
+    pub fn covers(
+        &self,
+        (stream, position): (Option<&str>, u64),
+        service: Service,
+        time: TrustedTime,
+    ) -> Result<(), NoAuthority> {
+        let elsewhere = self.stream.as_deref().zip(stream).is_some_and(|(own, other)| own != other);
+        if elsewhere || position > self.through {
             return Err(NoAuthority::Beyond);
         }
         let until = self.until.get(&service).ok_or(NoAuthority::None)?;
@@ -61,13 +71,19 @@ mod tests {
 
     #[test]
     fn authority_ends_at_its_position_and_instant() {
-        let authority =
-            Authority { epoch: 1, through: 7, until: BTreeMap::from([(Service::Pickup, UtcMillis(1_000))]) };
+        let until = BTreeMap::from([(Service::Pickup, UtcMillis(1_000))]);
+        let mut authority = Authority { epoch: 1, stream: None, through: 7, until };
         let at = |now| TrustedTime::AtMost(UtcMillis(now));
-        assert_eq!(authority.covers(7, Service::Pickup, at(1_000)), Ok(()));
-        assert_eq!(authority.covers(8, Service::Pickup, at(1_000)), Err(NoAuthority::Beyond));
-        assert_eq!(authority.covers(7, Service::Pickup, at(1_001)), Err(NoAuthority::Expired));
-        assert_eq!(authority.covers(7, Service::Pickup, TrustedTime::Unknown), Err(NoAuthority::TimeUnknown));
-        assert_eq!(authority.covers(7, Service::Ship, at(0)), Err(NoAuthority::None));
+        assert_eq!(authority.covers((None, 7), Service::Pickup, at(1_000)), Ok(()));
+        assert_eq!(authority.covers((None, 8), Service::Pickup, at(1_000)), Err(NoAuthority::Beyond));
+        assert_eq!(authority.covers((None, 7), Service::Pickup, at(1_001)), Err(NoAuthority::Expired));
+        assert_eq!(
+            authority.covers((None, 7), Service::Pickup, TrustedTime::Unknown),
+            Err(NoAuthority::TimeUnknown)
+        );
+        assert_eq!(authority.covers((None, 7), Service::Ship, at(0)), Err(NoAuthority::None));
+        authority.stream = Some("b1".to_owned());
+        assert_eq!(authority.covers((Some("b1"), 7), Service::Pickup, at(0)), Ok(()));
+        assert_eq!(authority.covers((Some("a0"), 7), Service::Pickup, at(0)), Err(NoAuthority::Beyond));
     }
 }

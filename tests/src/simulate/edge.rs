@@ -269,11 +269,26 @@ impl EdgeNode {
                         said.set_aside.extend(refused.iter().cloned());
                         Input::Stored { refused }
                     }
+                    Some(Answer::Deferred { refused, later }) => {
+                        said.set_aside.extend(refused.iter().cloned());
+                        Input::StoredBut { refused, later }
+                    }
                     _ if self.defect == Some(Defect::IgnoreAFailedStore) && said.died.is_none() => {
                         Input::Stored { refused: Vec::new() }
                     }
                     _ => Input::StoreFailed,
                 });
+                self.count_parked(inputs)?;
+            }
+            Effect::Look(look) => {
+                let seen = outpost_journal::look(running.core.connection(), HUB, &look)?;
+                inputs.push_back(Input::Seen(seen));
+            }
+            Effect::Mend(mend) => {
+                let answers = self.run(now, &[Job::Mend(mend)], said, inputs)?;
+                let mended = matches!(answers.first(), Some(Answer::Done));
+                inputs.push_back(if mended { Input::Mended } else { Input::MendFailed });
+                self.count_parked(inputs)?;
             }
             Effect::Acknowledged(mark) => {
                 said.acknowledged.push(mark);
@@ -294,6 +309,13 @@ impl EdgeNode {
                     self.run(now, &[job], said, inputs)?;
                 }
             }
+        }
+        Ok(())
+    }
+
+    fn count_parked(&self, inputs: &mut VecDeque<Input>) -> Result<()> {
+        if let Some(running) = &self.running {
+            inputs.push_back(Input::Parked(outpost_journal::parked(running.core.connection())?.0));
         }
         Ok(())
     }

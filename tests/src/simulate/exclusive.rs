@@ -34,8 +34,8 @@ pub struct Claims {
 /// A case of an order at one site.
 #[derive(Debug)]
 struct Claim {
-    /// The position of its header in the hub's stream.
-    position: u64,
+    /// Where its header stands in the hub's stream.
+    place: case::Place,
     service: Service,
     lines: BTreeMap<LineNo, Units>,
 }
@@ -73,11 +73,8 @@ impl Claims {
         for Seen { row, permitted } in cases {
             let case = &row.state;
             touched.insert(case.header.order);
-            let claim = Claim {
-                position: row.position,
-                service: case.header.service,
-                lines: units(case, *permitted),
-            };
+            let claim =
+                Claim { place: row.place, service: case.header.service, lines: units(case, *permitted) };
             let key = (edge.number, case.header.case);
             self.orders.entry(case.header.order).or_default().insert(key, claim);
         }
@@ -99,8 +96,11 @@ impl Claims {
         let Some(claims) = self.orders.get(&order) else { return Ok(()) };
         let mut sums: BTreeMap<LineNo, (i64, i64, i64)> = BTreeMap::new();
         for ((site, _), claim) in claims {
+            let life = claim.place.stream.map(|stream| stream.to_string());
             let permitted = self.authority.get(site).is_some_and(|given| {
-                given.covers(claim.position, claim.service, TrustedTime::AtMost(now)).is_ok()
+                given
+                    .covers((life.as_deref(), claim.place.n), claim.service, TrustedTime::AtMost(now))
+                    .is_ok()
             });
             for (line, units) in &claim.lines {
                 let (left, may_leave, added) = sums.entry(*line).or_default();

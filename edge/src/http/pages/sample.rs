@@ -225,7 +225,13 @@ pub(in crate::http) fn shop() -> Shop {
             retain_until: now + 100 * MINUTE,
         };
         record::save_contact(&conn, story.case.header.consignee.unwrap(), &contact).unwrap();
-        case::save(&conn, None, &CaseRow { state: story.case, position: 1 }, now).unwrap();
+        case::save(
+            &conn,
+            None,
+            &CaseRow { state: story.case, place: case::Place { stream: None, n: 1 } },
+            now,
+        )
+        .unwrap();
     }
     let subject = format!("case/{}", case_id(4));
     exception::raise(

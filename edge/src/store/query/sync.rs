@@ -2,6 +2,7 @@
 
 use outpost_model::authority::{Authority, TrustedTime};
 use outpost_model::time::UtcMillis;
+use outpost_sync::repair::Standing;
 use rusqlite::Connection;
 use serde::Serialize;
 
@@ -32,8 +33,36 @@ pub struct SyncView {
     pub epoch: u64,
     /// Items of the hub that were set aside.
     pub set_aside: u64,
+    /// Documents of which something could not be taken, here or at the hub.
+    pub held: Vec<HeldDocument>,
+    /// Changes of the hub that wait for others they build on.
+    pub waiting: u64,
     /// Numbers left for handling labels.
     pub serials_left: u64,
+}
+
+/// A document that is held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HeldDocument {
+    /// Its name.
+    pub document: String,
+    /// Who holds it: `site` or `hub`.
+    pub by: &'static str,
+    /// Why, in a stable code, where this site knows.
+    pub reason: Option<String>,
+}
+
+/// Held documents that are shown at most.
+const HELD_MAX: usize = 100;
+
+fn held(conn: &Connection) -> StoreResult<Vec<HeldDocument>> {
+    let held = outpost_journal::held(conn, HELD_MAX)?;
+    let shown = held.into_iter().map(|(doc, entry)| HeldDocument {
+        document: doc.to_string(),
+        by: if entry.standing == Standing::Held { "site" } else { "hub" },
+        reason: entry.reason,
+    });
+    Ok(shown.collect())
 }
 
 /// Reads how the site stands with the hub.
@@ -55,6 +84,8 @@ pub fn load(conn: &Connection, site: &Site, now: &Moment, line: LineState) -> St
         incarnation: outpost_journal::current(conn)?.map(|mark| mark.incarnation.to_string()),
         epoch: authority::epoch(conn)?,
         set_aside: set_aside.unsigned_abs(),
+        held: held(conn)?,
+        waiting: outpost_journal::parked(conn)?.0 as u64,
         serials_left: serial::left(conn)?,
     })
 }

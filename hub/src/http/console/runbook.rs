@@ -26,7 +26,7 @@ const UNKNOWN: Runbook = Runbook {
 
 const APPROVE: &str = "Approve the order when it may go on, or cancel it.";
 
-const RUNBOOKS: [Runbook; 45] = [
+const RUNBOOKS: [Runbook; 47] = [
     Runbook {
         code: "no_site_left",
         means: "No site can deliver what is left of the order: each has failed, lacks stock, is silent or was ruled out.",
@@ -225,6 +225,26 @@ const RUNBOOKS: [Runbook; 45] = [
             "The other documents of the site go on; only this one stands still.",
             "Find out whether the site runs a later version or was restored from an old copy.",
             "Have the appliance's log looked at; re-enroll it when its key may have leaked.",
+            "See what is held: GET /v1/sites/{site}/quarantine. Nothing of it is lost.",
+            "When the hub was wrong, update it and release the document: POST /v1/sites/{site}/quarantine/release.",
+            "When it is beyond repair, give it up (POST /v1/sites/{site}/quarantine/give-up) and count what it was about.",
+        ],
+    },
+    Runbook {
+        code: "promise_not_covered",
+        means: "The hub was restored, and a site gave back an order that the rights known now do not cover.",
+        steps: &[
+            "Wait until the site has given back everything: its grants may still be on their way.",
+            "Have the site count what the order needs; it works on meanwhile.",
+        ],
+    },
+    Runbook {
+        code: "held_by_site",
+        means: "A site could not take something the hub wrote into a document, and waits with all that came later of it.",
+        steps: &[
+            "The site's other documents go on; only this one stands still.",
+            "Update the site's program: it tries again when it starts.",
+            "Or release it there by hand: POST /v1/sync/release at the site, with the document's name.",
         ],
     },
     Runbook {

@@ -29,7 +29,8 @@ use utoipa_swagger_ui::SwaggerUi;
     paths(
         paths::capture_order, paths::capture_shopify_order, paths::list_orders, paths::get_order,
         paths::cancel_order, paths::hold_order, paths::approve_order,
-        paths::list_sites, paths::get_site, paths::site_stock, paths::site_documents, paths::site_keys, paths::enrollment_token,
+        paths::list_sites, paths::get_site, paths::site_stock, paths::site_documents, paths::site_keys,
+        paths::site_quarantine, paths::release_document, paths::give_document_up, paths::enrollment_token,
         paths::enroll, paths::let_site_go,
         paths::list_exceptions, paths::resolve_exception, paths::payload,
         paths::import_file,

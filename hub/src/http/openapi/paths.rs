@@ -8,7 +8,8 @@ use super::operations::{
 use super::order::{CancelAnswer, CancelForm, CaptureAnswer, HoldForm, OrderDetail, OrderList, OrderState};
 use super::shared::Problem;
 use super::site::{
-    DocumentState, EnrollForm, Enrolled, EnrollmentToken, SiteKeys, SiteList, SiteSummary, StockList,
+    DocumentState, EnrollForm, Enrolled, EnrollmentToken, HeldList, OfDocument, SiteKeys, SiteList,
+    SiteSummary, StockList,
 };
 use crate::connect::canonical::NewOrder;
 
@@ -146,6 +147,32 @@ fn site_documents() {}
     params(("site" = String, Path, example = "berlin-1")),
     responses((status = 200, description = "The keys; no installs for a site without an appliance.", body = SiteKeys)))]
 fn site_keys() {}
+/// Documents of a site of which something could not be taken, by the hub or by the site.
+#[utoipa::path(get, path = "/v1/sites/{site}/quarantine", tag = "sites", security(("token" = [])),
+    params(("site" = String, Path, example = "berlin-1")),
+    responses((status = 200, description = "What is held; nothing for a site that is not known.", body = HeldList)))]
+fn site_quarantine() {}
+
+/// Try what is held of a document again, in the order in which it came, after the hub was updated.
+#[utoipa::path(post, path = "/v1/sites/{site}/quarantine/release", tag = "sites", security(("token" = [])),
+    params(("site" = String, Path, example = "berlin-1")),
+    request_body = OfDocument,
+    responses(
+        (status = 204, description = "All of it is taken in."),
+        (status = 404, description = "Nothing of it is held.", body = Problem),
+        (status = 409, description = "It still cannot be taken, and is held as before.", body = Problem),
+    ))]
+fn release_document() {}
+
+/// Give up what is held of a document: it stays as it stands at the hub, and nothing more of it is taken in from its site.
+#[utoipa::path(post, path = "/v1/sites/{site}/quarantine/give-up", tag = "sites", security(("token" = [])),
+    params(("site" = String, Path, example = "berlin-1")),
+    request_body = OfDocument,
+    responses(
+        (status = 204, description = "What was kept of it is forgotten."),
+        (status = 404, description = "Nothing of it is held.", body = Problem),
+    ))]
+fn give_document_up() {}
 
 /// Wait for a site no longer.
 ///

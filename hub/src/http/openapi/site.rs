@@ -169,3 +169,34 @@ pub struct Enrolled {
     /// The part of the topics after the version.
     pub shard: String,
 }
+
+/// Documents of a site that are held.
+#[derive(ToSchema)]
+pub struct HeldList {
+    /// By name.
+    pub held: Vec<Held>,
+}
+
+/// A document of which something could not be taken; what comes later of it waits.
+#[derive(ToSchema)]
+pub struct Held {
+    /// Its name.
+    #[schema(example = "ledger/berlin-1/3")]
+    pub document: String,
+    /// Who holds it: `hub` or `site`.
+    pub by: String,
+    /// Why, in a stable code, where the hub knows.
+    pub reason: Option<String>,
+    /// Changes that are kept until it is released.
+    pub changes: u64,
+    /// Since when, milliseconds since 1970.
+    pub since: Option<i64>,
+}
+
+/// Which document.
+#[derive(ToSchema)]
+pub struct OfDocument {
+    /// Its name.
+    #[schema(example = "ledger/berlin-1/3")]
+    pub document: String,
+}

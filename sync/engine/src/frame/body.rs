@@ -4,6 +4,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Kind;
+use super::repair::Message;
 use crate::bytes::{Conversation, Incarnation, Running};
 use crate::item::{Link, Mark};
 use crate::progress::{Progress, Span};
@@ -200,6 +201,7 @@ pub(crate) enum Body {
     Batch(Head, Batch),
     Acknowledgement(Head, Acknowledgement),
     Hail(Head, Hail),
+    Repair(Head, Message),
 }
 
 impl Body {
@@ -210,6 +212,15 @@ impl Body {
             Self::Batch(..) => Kind::Batch,
             Self::Acknowledgement(..) => Kind::Acknowledgement,
             Self::Hail(..) => Kind::Hail,
+            Self::Repair(_, message) => match message {
+                Message::Compare(_) => Kind::Compare,
+                Message::Compared(_) => Kind::Compared,
+                Message::List(_) => Kind::List,
+                Message::Listed(_) => Kind::Listed,
+                Message::Fetch(_) => Kind::Fetch,
+                Message::Part(_) => Kind::Part,
+                Message::Taken(_) => Kind::Taken,
+            },
         }
     }
 
@@ -219,7 +230,8 @@ impl Body {
             | Self::Welcome(head, _)
             | Self::Batch(head, _)
             | Self::Acknowledgement(head, _)
-            | Self::Hail(head, _) => head,
+            | Self::Hail(head, _)
+            | Self::Repair(head, _) => head,
         }
     }
 
@@ -230,6 +242,15 @@ impl Body {
             Self::Batch(head, content) => write(out, &(head, content)),
             Self::Acknowledgement(head, content) => write(out, &(head, content)),
             Self::Hail(head, content) => write(out, &(head, content)),
+            Self::Repair(head, message) => match message {
+                Message::Compare(content) => write(out, &(head, content)),
+                Message::Compared(content) => write(out, &(head, content)),
+                Message::List(content) => write(out, &(head, content)),
+                Message::Listed(content) => write(out, &(head, content)),
+                Message::Fetch(content) => write(out, &(head, content)),
+                Message::Part(content) => write(out, &(head, content)),
+                Message::Taken(content) => write(out, &(head, content)),
+            },
         }
     }
 
@@ -240,9 +261,20 @@ impl Body {
             Kind::Batch => read(bytes).map(|(head, content)| Self::Batch(head, content)),
             Kind::Acknowledgement => read(bytes).map(|(head, content)| Self::Acknowledgement(head, content)),
             Kind::Hail => read(bytes).map(|(head, content)| Self::Hail(head, content)),
+            Kind::Compare => repair(bytes, Message::Compare),
+            Kind::Compared => repair(bytes, Message::Compared),
+            Kind::List => repair(bytes, Message::List),
+            Kind::Listed => repair(bytes, Message::Listed),
+            Kind::Fetch => repair(bytes, Message::Fetch),
+            Kind::Part => repair(bytes, Message::Part),
+            Kind::Taken => repair(bytes, Message::Taken),
         };
         body.ok_or("its body is not what its kind asks for")
     }
+}
+
+fn repair<T: DeserializeOwned>(bytes: &[u8], message: impl FnOnce(T) -> Message) -> Option<Body> {
+    read(bytes).map(|(head, content)| Body::Repair(head, message(content)))
 }
 
 /// Writes plain data as CBOR; writing to memory cannot fail.

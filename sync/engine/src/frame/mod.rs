@@ -7,6 +7,7 @@ pub(crate) mod memory;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod page;
+pub(crate) mod repair;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod round_trip;
@@ -36,13 +37,33 @@ pub(crate) enum Kind {
     Batch = 3,
     Acknowledgement = 4,
     Hail = 5,
+    Compare = 6,
+    Compared = 7,
+    List = 8,
+    Listed = 9,
+    Fetch = 10,
+    Part = 11,
+    Taken = 12,
 }
 
 impl Kind {
+    const ALL: [Self; 12] = [
+        Self::Hello,
+        Self::Welcome,
+        Self::Batch,
+        Self::Acknowledgement,
+        Self::Hail,
+        Self::Compare,
+        Self::Compared,
+        Self::List,
+        Self::Listed,
+        Self::Fetch,
+        Self::Part,
+        Self::Taken,
+    ];
+
     fn of(byte: u8) -> Option<Self> {
-        [Self::Hello, Self::Welcome, Self::Batch, Self::Acknowledgement, Self::Hail]
-            .into_iter()
-            .find(|kind| *kind as u8 == byte)
+        Self::ALL.into_iter().find(|kind| *kind as u8 == byte)
     }
 }
 

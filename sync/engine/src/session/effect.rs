@@ -6,6 +6,7 @@ use crate::bytes::{DocumentId, Incarnation, InstallId};
 use crate::identity::{Identity, PeerKeys};
 use crate::item::{Incoming, Link, Mark, Outgoing, Position};
 use crate::progress::Progress;
+use crate::repair::{Look, Mend, Outcome, Seen};
 
 /// The time, handed in with every input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -117,6 +118,13 @@ pub enum Input {
         /// The items in quarantine.
         refused: Vec<Refusal>,
     },
+    /// The same, but some items found no room: they are not committed, count as never received, and come again.
+    StoredBut {
+        /// The items in quarantine.
+        refused: Vec<Refusal>,
+        /// The items without room.
+        later: Vec<Position>,
+    },
     /// Nothing of the last [`Effect::Store`] is committed; it will be handed over again when it arrives again.
     StoreFailed,
     /// One's own journal has grown.
@@ -134,6 +142,16 @@ pub enum Input {
     /// The peer's items through these marks (one of each incarnation) are in a backup that a restore would begin
     /// with. Told after a start and after every backup; lower marks than told before change nothing.
     BackedUp(Vec<Mark>),
+    /// The answer to [`Effect::Look`].
+    Seen(Seen),
+    /// The whole of the last [`Effect::Mend`] is committed; what could not be taken is in quarantine.
+    Mended,
+    /// Nothing of the last [`Effect::Mend`] is committed.
+    MendFailed,
+    /// So many changes wait for others that they build on.
+    Parked(usize),
+    /// Compare all documents soon, whatever the positions of the streams.
+    Repair,
 }
 
 /// An item of the peer that was put in quarantine.
@@ -191,6 +209,11 @@ pub enum Effect {
     },
     /// Something the application may want to know.
     Notice(Notice),
+    /// Look at one's own documents and answer with [`Input::Seen`]. There is one unanswered `Look` or `Mend` at a
+    /// time.
+    Look(Look),
+    /// Take in what repair brought, in one transaction, then answer with [`Input::Mended`] or [`Input::MendFailed`].
+    Mend(Mend),
 }
 
 /// Why a frame was set aside.
@@ -273,4 +296,6 @@ pub enum Notice {
     Diverged(Position),
     /// One item alone is longer than the line takes.
     ItemTooLarge(Position),
+    /// Documents were compared: at the site what came of differences, at the hub that there are none.
+    Repaired(Outcome),
 }

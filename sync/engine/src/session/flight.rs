@@ -102,6 +102,11 @@ impl Pack {
         }
     }
 
+    /// How long a frame may be now.
+    pub(super) fn bytes_max(&self) -> usize {
+        self.bytes_max
+    }
+
     /// Whether items are enough for a frame.
     pub(super) fn is_full(&self, items: &VecDeque<Outgoing>) -> bool {
         items.len() >= self.flush_items.min(self.items_max)

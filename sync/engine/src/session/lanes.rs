@@ -52,6 +52,11 @@ impl Lanes {
         self.taken.contains(position)
     }
 
+    /// Whether nothing of a lane is still to be acknowledged.
+    pub(super) fn is_idle(&self) -> bool {
+        self.pending.is_empty() && self.taken.is_empty()
+    }
+
     /// The next document to look up, and after which position.
     pub(super) fn next_look_up(&mut self) -> Option<(DocumentId, Option<Position>)> {
         let doc = self.queue.pop_front()?;

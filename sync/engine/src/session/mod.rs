@@ -5,6 +5,7 @@ mod flight;
 mod greeting;
 mod lanes;
 mod receiving;
+mod repairing;
 mod sending;
 mod wire;
 
@@ -23,7 +24,9 @@ use crate::settings::Settings;
 #[cfg(test)]
 pub(crate) use receiving::check as frame_check;
 use receiving::{Receiving, Taken};
+use repairing::Repairing;
 use sending::Sending;
+pub(crate) use wire::jittered;
 use wire::{Turn, Wire};
 
 /// One peer's conversation, on either side: an edge has one, the hub one per site.
@@ -32,9 +35,9 @@ use wire::{Turn, Wire};
 ///
 /// 1. `Session::new` with what the journal knows. The line counts as down.
 /// 2. For everything that happens, [`handle`](Self::handle) with the time and a source of randomness; then carry
-///    out the effects in order. Two effects are questions and are answered by an input each: `Read` by
-///    [`Input::Read`], `Store` by [`Input::Stored`] or [`Input::StoreFailed`]. Answers may come at once or later,
-///    with other inputs between.
+///    out the effects in order. Some effects are questions and are answered by an input each: `Read` by
+///    [`Input::Read`], `Store` by [`Input::Stored`] or [`Input::StoreFailed`], `Look` by [`Input::Seen`], `Mend` by
+///    [`Input::Mended`] or [`Input::MendFailed`]. Answers may come at once or later, with other inputs between.
 /// 3. After every call ask [`wake_at`](Self::wake_at) and come back with [`Input::Tick`] no later.
 ///
 /// What the application owes: `Stored` is said only after the commit that holds the items *and* the progress they
@@ -48,12 +51,15 @@ use wire::{Turn, Wire};
 ///
 /// ```no_run
 /// # use outpost_sync::{Batch, Effect, Input, Mark, Notice, Now, Outgoing, Query, Session};
+/// # use outpost_sync::repair::{Look, Mend, Seen};
 /// # struct Line; impl Line { fn publish(&self, _: Vec<u8>) {} fn next(&self, _: Option<u64>) -> Input { Input::Tick } }
 /// # struct Journal; impl Journal {
 /// #     fn read(&self, _: &Query, _: usize, _: usize) -> Vec<Outgoing> { Vec::new() }
 /// #     fn store(&self, _: Batch) -> bool { true }
 /// #     fn acknowledged(&self, _: Mark) {}
 /// #     fn keep(&self, _: Vec<u8>, _: String) {}
+/// #     fn look(&self, _: Look) -> Seen { Seen::List(Vec::new()) }
+/// #     fn mend(&self, _: Mend) -> bool { true }
 /// # }
 /// # fn tell(_: Notice) {}
 /// # fn run(mut session: Session, line: Line, journal: Journal, now: impl Fn() -> Now, mut rng: rand::rngs::StdRng) {
@@ -78,6 +84,11 @@ use wire::{Turn, Wire};
 ///             Effect::Acknowledged(mark) => journal.acknowledged(mark),
 ///             Effect::Quarantine { bytes, reason } => journal.keep(bytes, reason.to_string()),
 ///             Effect::Notice(notice) => tell(notice),
+///             Effect::Look(look) => inputs.push_back(Input::Seen(journal.look(look))),
+///             Effect::Mend(mend) => inputs.push_back(match journal.mend(mend) {
+///                 true => Input::Mended,
+///                 false => Input::MendFailed,
+///             }),
 ///         }
 ///     }
 /// }
@@ -98,6 +109,7 @@ pub struct Session {
     /// At the hub: the conversation before this one, whose late frames are no news.
     previous: Option<Conversation>,
     silence: Silence,
+    repairing: Repairing,
 }
 
 /// Since when nothing was heard of the peer.
@@ -155,6 +167,7 @@ impl Session {
             heard_at: None,
             previous: None,
             silence: Silence::default(),
+            repairing: Repairing::new(side),
         }
     }
 
@@ -172,7 +185,8 @@ impl Session {
             Input::Read { query, items } => {
                 effects.extend(self.sending.read(now, query, items).into_iter().map(Effect::Notice));
             }
-            Input::Stored { refused } => self.receiving.stored(refused),
+            Input::Stored { refused } => self.receiving.stored(refused, &[]),
+            Input::StoredBut { refused, later } => self.receiving.stored(refused, &later),
             Input::StoreFailed => self.receiving.store_failed(),
             Input::Woken => self.sending.woken(),
             Input::Tick => {}
@@ -187,8 +201,12 @@ impl Session {
             }
             Input::Keys(keys) => self.keys = keys,
             Input::BackedUp(marks) => self.receiving.backed_up(marks),
+            Input::Seen(_) | Input::Mended | Input::MendFailed | Input::Parked(_) | Input::Repair => {
+                self.repair(now, rng, input, &mut effects);
+            }
         }
         self.attend(now, rng, &mut effects);
+        self.attend_repair(now, rng, &mut effects);
         effects
     }
 
@@ -245,7 +263,11 @@ impl Session {
             }
             Body::Acknowledgement(head, content) if known => self.acknowledged(&head, content, effects),
             Body::Hail(_, hail) => self.hailed(now, rng, &hail, effects),
-            Body::Welcome(head, _) | Body::Batch(head, _) | Body::Acknowledgement(head, _) => {
+            Body::Repair(_, message) if known => self.heard_repair(now, rng, message, effects),
+            Body::Welcome(head, _)
+            | Body::Batch(head, _)
+            | Body::Acknowledgement(head, _)
+            | Body::Repair(head, _) => {
                 if self.wire.side == Side::Hub && self.previous != Some(head.conversation) {
                     self.greeting.hail_due.get_or_insert(now.boot_ms);
                 }
@@ -304,7 +326,7 @@ impl Session {
         let silent = self.silence.ends_at(&self.settings);
         let greeting = [self.greeting.hello_due, self.greeting.hail_due].into_iter().flatten();
         let on_line = greeting.chain(self.sending.wake_at(&self.settings)).filter(|_| self.line_up);
-        on_line.chain(silent).min()
+        on_line.chain(silent).chain(self.repairing.wake_at(self.line_up)).min()
     }
 
     /// When the peer was last heard of, on the boot clock.

@@ -250,9 +250,17 @@ impl Receiving {
         Applied::of(progress, spans_max, self.backups.then(safe))
     }
 
-    /// The store was committed. What was refused is counted as received.
-    pub(super) fn stored(&mut self, refused: Vec<Refusal>) {
+    /// The store was committed, but for what comes again later. What was refused is counted as received.
+    pub(super) fn stored(&mut self, refused: Vec<Refusal>, later: &[Position]) {
+        if !later.is_empty() {
+            // What waits may build on what was not stored: it comes again as well.
+            self.waiting.clear();
+            self.waiting_bytes = 0;
+        }
         for (position, digest) in std::mem::take(&mut self.storing) {
+            if later.contains(&position) {
+                continue;
+            }
             let incarnation = position.incarnation;
             let progress = self.progress.entry(incarnation).or_insert_with(|| Progress::start(incarnation));
             progress.store(position.n, digest);
@@ -266,6 +274,21 @@ impl Receiving {
         self.storing.clear();
         self.waiting.clear();
         self.waiting_bytes = 0;
+    }
+
+    /// The peer's present incarnation.
+    pub(super) fn current(&self) -> Option<Incarnation> {
+        self.links.last().map(|link| link.incarnation)
+    }
+
+    /// Whether nothing that is known of the peer's stream is still to be stored.
+    pub(super) fn is_complete(&self) -> bool {
+        let complete = |link: &Link| {
+            self.progress
+                .get(&link.incarnation)
+                .is_some_and(|progress| progress.through() >= link.last && progress.beyond().len() == 0)
+        };
+        self.waiting.is_empty() && self.storing.is_empty() && self.links.iter().all(complete)
     }
 
     /// Whether something came that the peer does not know to be stored.

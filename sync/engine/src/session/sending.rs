@@ -154,6 +154,16 @@ impl Sending {
         alone.map(Notice::ItemTooLarge)
     }
 
+    /// How long frames may be now.
+    pub(super) fn frame_bytes_max(&self) -> usize {
+        self.pack.bytes_max()
+    }
+
+    /// Whether nothing that is known of one's own stream is still to be acknowledged.
+    pub(super) fn is_idle(&self) -> bool {
+        self.open && !self.more && self.pending.is_empty() && self.flights.is_empty() && self.lanes.is_idle()
+    }
+
     /// Takes in what the journal answered.
     pub(super) fn read(&mut self, now: Now, query: Query, items: Vec<Outgoing>) -> Vec<Notice> {
         if self.unanswered.take() != Some(query.clone()) || std::mem::take(&mut self.stale) {

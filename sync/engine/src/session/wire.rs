@@ -69,7 +69,7 @@ impl<R: ?Sized> Turn<'_, R> {
 }
 
 /// Lengthens a timer by a random share, so that many sites do not act at the same moment.
-pub(super) fn jittered(rng: &mut (impl rand::Rng + ?Sized), ms: u64, percent: u8) -> u64 {
+pub(crate) fn jittered(rng: &mut (impl rand::Rng + ?Sized), ms: u64, percent: u8) -> u64 {
     let room = ms.saturating_mul(u64::from(percent)) / 100;
     ms + if room == 0 { 0 } else { rng.next_u64() % (room + 1) }
 }

@@ -1,7 +1,10 @@
 //! One side: its durable state, its documents, its session, and the loop around them.
 
+mod documents;
+
 use std::collections::{BTreeMap, VecDeque};
 
+use outpost_sync::repair::Standing;
 use outpost_sync::{
     Change, ChangeHash, Content, Digest, Document, DocumentId, Effect, Entry, Identity, Incarnation,
     Incoming, Input, Item, Limits, Link, Local, Mark, Notice, Now, Outgoing, PeerKeys, Position, Progress,
@@ -25,6 +28,16 @@ pub struct Replica {
     pub backups: bool,
     /// The stores handed over, by number of items.
     pub stores: Vec<usize>,
+    /// What documents are to this side, and to the other as far as this one knows.
+    pub standings: BTreeMap<DocumentId, Standing>,
+    pub there: BTreeMap<DocumentId, Standing>,
+    /// Changes that came by repair and were new, and how often repair looked at the disk.
+    pub mended: usize,
+    pub looks: usize,
+    /// Fails the next mends.
+    pub failing_mends: usize,
+    /// Nothing of this author may be handed over.
+    pub foreign: Option<Incarnation>,
     identity: Identity,
     keys: PeerKeys,
     settings: Settings,
@@ -74,6 +87,12 @@ impl Replica {
             authority: Vec::new(),
             backups: false,
             stores: Vec::new(),
+            standings: BTreeMap::new(),
+            there: BTreeMap::new(),
+            mended: 0,
+            looks: 0,
+            failing_mends: 0,
+            foreign: None,
             identity,
             keys,
             settings,
@@ -234,6 +253,8 @@ impl Replica {
                     }
                     Effect::Quarantine { .. } => self.quarantined += 1,
                     Effect::Notice(notice) => self.notices.push(notice),
+                    Effect::Look(look) => inputs.push_back(self.look(look)),
+                    Effect::Mend(mend) => inputs.push_back(self.mend(mend)),
                 }
             }
         }
@@ -293,6 +314,9 @@ impl Replica {
     /// Opening or merging fails when a change comes before what it builds on.
     fn merge(&mut self, change: Change) {
         outpost_sync::Inspection::of(&change, &Limits::PROTOCOL).unwrap();
+        if self.has(&change) {
+            return;
+        }
         let known = self.changes.iter().any(|other| other.doc == change.doc);
         if known {
             let document = self.document(&change.doc.clone());
@@ -304,7 +328,7 @@ impl Replica {
 
     /// Puts an older copy of the disk in place, as a restored backup would: the last `items` own items are gone.
     pub fn lose_tail(&mut self, items: usize) {
-        self.log.truncate(self.log.len() - items);
+        let lost = self.log.split_off(self.log.len() - items);
         for link in &mut self.links {
             let rows = self.log.iter().filter(|row| row.mark.incarnation == link.incarnation);
             link.last = rows.map(|row| row.mark.n).max().unwrap_or(0);
@@ -312,15 +336,11 @@ impl Replica {
         for acknowledged in self.acknowledged.values_mut() {
             *acknowledged = (*acknowledged).min(self.links[0].last);
         }
-        let known: Vec<ChangeHash> = self
-            .log
-            .iter()
-            .filter_map(|row| match &row.item {
-                Item::Change(change) => Some(change.hash),
-                Item::Record(_) => None,
-            })
-            .collect();
-        self.changes.retain(|change| known.contains(&change.hash));
+        let lost = |change: &Change| {
+            let of = |row: &Outgoing| matches!(&row.item, Item::Change(other) if other == change);
+            lost.iter().any(of)
+        };
+        self.changes.retain(|change| !lost(change));
     }
 
     /// A copy of what is on the disk.
@@ -347,6 +367,7 @@ impl Replica {
         self.progress.clear();
         self.applied.clear();
         self.changes.clear();
+        self.docs.clear();
     }
 
     /// Makes a backup: what it holds is told to the session.
