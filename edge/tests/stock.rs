@@ -316,9 +316,33 @@ fn outcomes_are_dropped_after_their_time_in_as_many_goes_as_it_takes() {
         assert_eq!(bench.job(Job::Housekeep), Answer::Done);
     }
     assert_eq!(kept(&bench), 2_500, "looked at all, and one at the edge of its time is kept");
-    bench.pass(1);
+    bench.pass(60 * 60 * 1_000);
     assert_eq!(bench.job(Job::Housekeep), Answer::MoreToDo);
     assert_eq!(kept(&bench), 500);
+    assert_eq!(bench.job(Job::Housekeep), Answer::Done);
+    assert_eq!(kept(&bench), 0);
+}
+
+#[test]
+fn an_outcome_that_a_dead_clock_dated_is_kept_as_long_as_any() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::stocked(folder.path(), 1);
+    assert_eq!(bench.job(Job::Housekeep), Answer::Done);
+    let unknown = bench.new_case();
+    let command = Job::Command(Box::new(bench.command(unknown, CaseCommand::Accept)));
+    assert!(matches!(bench.job(command.clone()), Answer::Rejected(_)));
+    let kept = |bench: &Bench| -> i64 {
+        let count = "SELECT count(*) FROM outcome";
+        bench.core.connection().query_row(count, [], |row| row.get(0)).unwrap()
+    };
+    bench.core.connection().execute("UPDATE outcome SET at = 1000", []).unwrap();
+    for _ in 0..2 {
+        bench.pass(24 * 60 * 60 * 1_000);
+        assert_eq!(bench.job(Job::Housekeep), Answer::Done);
+    }
+    assert_eq!(kept(&bench), 1, "it may have been given a minute ago");
+    assert!(matches!(bench.job(command), Answer::Repeated(_)));
+    bench.pass(store::outcome::KEPT_MS);
     assert_eq!(bench.job(Job::Housekeep), Answer::Done);
     assert_eq!(kept(&bench), 0);
 }

@@ -17,11 +17,10 @@ pub fn housekeep(unit: &mut Unit<'_>) -> Result<bool, Stop> {
     let mut outcomes = Pruned { gone: 0, through: true };
     if let Some(now) = retention_clock(unit)? {
         contacts = record::purge_contacts(unit.tx(), now)?;
-        // These are dated by the wall clock: they go when both clocks agree that it is time. An outcome that went too
-        // early would let a retry do its command again.
-        let agreed = now.min(unit.now());
-        labels = record::purge_labels(unit.tx(), agreed)?;
-        outcomes = outcome::prune(unit.tx(), agreed, ROWS_MAX)?;
+        // Labels are dated by the wall clock: they go when both clocks agree that it is time.
+        labels = record::purge_labels(unit.tx(), now.min(unit.now()))?;
+        // An outcome that went too early would let a retry do its command again: how time passes is the hub's to say.
+        outcomes = outcome::prune(unit.tx(), now, ROWS_MAX)?;
     }
     let rows = outpost_journal::forget(unit.tx(), ROWS_MAX as usize)?;
     if contacts + labels + outcomes.gone + rows > 0 {

@@ -13,6 +13,12 @@ pub const KEPT_MS: i64 = 60 * 24 * 60 * 60 * 1_000;
 /// Where the last look for old outcomes ended.
 const CURSOR: &str = "outcome_cursor";
 
+/// The times between which outcomes became old since the look before.
+const GROWN_OLD: &str = "outcome_grown_old";
+
+/// How much time passes between two looks through all of them, at least.
+const LOOK_EVERY_MS: i64 = 60 * 60 * 1_000;
+
 /// The outcome of a command that came before.
 pub fn load(conn: &Connection, command: CommandId) -> StoreResult<Option<Outcome>> {
     let found: Option<String> = conn
@@ -53,8 +59,21 @@ pub struct Pruned {
 }
 
 /// Forgets outcomes that are older than anybody's retry, among the next `limit` after those the last call looked at.
+///
+/// An outcome grows old between two looks. One that is older than the last look could have seen was dated by a clock
+/// that was wrong, as after a battery has died, and may be of this minute: it is dated anew and kept as long as any.
 pub fn prune(conn: &Connection, now: UtcMillis, limit: u32) -> StoreResult<Pruned> {
     let after: String = setting::load(conn, CURSOR)?.unwrap_or_default();
+    let old = now.0.saturating_sub(KEPT_MS);
+    let known: Option<(i64, i64)> = setting::load(conn, GROWN_OLD)?;
+    let (mut from, mut to) = known.unwrap_or((old, old));
+    if after.is_empty() {
+        if known.is_some() && old.saturating_sub(to) < LOOK_EVERY_MS {
+            return Ok(Pruned { gone: 0, through: true });
+        }
+        (from, to) = (to, old);
+        setting::save(conn, GROWN_OLD, &(from, to))?;
+    }
     let seen: (u32, Option<String>) = conn
         .prepare_cached(
             "SELECT count(*), max(command_id) FROM \
@@ -64,8 +83,12 @@ pub fn prune(conn: &Connection, now: UtcMillis, limit: u32) -> StoreResult<Prune
     let through = seen.0 < limit;
     let last = seen.1.unwrap_or_default();
     let gone = conn
-        .prepare_cached("DELETE FROM outcome WHERE command_id > ?1 AND command_id <= ?2 AND at < ?3")?
-        .execute(params![after, last, now.0.saturating_sub(KEPT_MS)])?;
+        .prepare_cached(
+            "DELETE FROM outcome WHERE command_id > ?1 AND command_id <= ?2 AND at >= ?3 AND at < ?4",
+        )?
+        .execute(params![after, last, from, to])?;
+    conn.prepare_cached("UPDATE outcome SET at = ?4 WHERE command_id > ?1 AND command_id <= ?2 AND at < ?3")?
+        .execute(params![after, last, from, now.0])?;
     let next = if through { String::new() } else { last };
     if next != after {
         setting::save(conn, CURSOR, &next)?;

@@ -194,7 +194,11 @@ impl World {
         let id = DocumentId::new(name.clone())?;
         let (_, change) = Document::create(id, running.incarnation(), "{}")?;
         let written = self.edges[site].moment(self.now).wall.0;
-        outpost_journal::append(running.core.connection(), written, &Item::Change(change))?;
+        let wrote = outpost_journal::append(running.core.connection(), written, &Item::Change(change));
+        // A disk may be full just then: nobody betrays anybody without one.
+        if wrote.is_err() {
+            return Ok(());
+        }
         self.truth.sites[site].betrayed.insert(name);
         self.give(site, Input::Woken)
     }
