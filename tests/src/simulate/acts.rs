@@ -194,9 +194,9 @@ impl World {
         let id = DocumentId::new(name.clone())?;
         let (_, change) = Document::create(id, running.incarnation(), "{}")?;
         let written = self.edges[site].moment(self.now).wall.0;
-        let wrote = outpost_journal::append(running.core.connection(), written, &Item::Change(change));
-        // A disk may be full just then: nobody betrays anybody without one.
-        if wrote.is_err() {
+        // A disk may be full just then: nothing of it is written, and nobody is betrayed.
+        let tx = running.core.connection().unchecked_transaction()?;
+        if outpost_journal::append(&tx, written, &Item::Change(change)).is_err() || tx.commit().is_err() {
             return Ok(());
         }
         self.truth.sites[site].betrayed.insert(name);
