@@ -46,7 +46,7 @@ section! {
         /// How long changes are gathered into one frame while the line is busy.
         flush_after: Duration = duration("10ms", "1m"),
         /// Frames that may be under way without an acknowledgement.
-        window_frames: usize = number(1..=1000),
+        window_frames: usize = number(1..=256),
         /// The largest frame in bytes.
         frame_bytes_max: usize = number(4 * 1024..=128 * 1024),
         /// The most changes in one frame.

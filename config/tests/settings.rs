@@ -98,7 +98,7 @@ public_key = 7
     OUTPOST_EDGE__BROKER__PASSWORD__OLD: broker.password: found something else (hidden), allowed: a secret text of 1 to 512 characters
     edge.toml:25: hub.public_key: found 7, allowed: 64 hexadecimal digits
     edge.toml:17: sync.resend_after: found "5 minutes", allowed: a duration from "200ms" to "10m"
-    edge.toml:16: sync.window_frames: found 0, allowed: a whole number from 1 to 1000
+    edge.toml:16: sync.window_frames: found 0, allowed: a whole number from 1 to 256
     OUTPOST_EDGE__WRITER__GROUP_MAX: writer.group_max: found "many", allowed: a whole number from 1 to 1000
     OUTPOST_EDGE__CLOCK__BATTERY_BACKED: clock.battery_backed: found "yes", allowed: true or false
     edge.toml:22: printers.Pack 2.address: found "192.0.2.10", allowed: host:port such as hub.example:1883
@@ -173,7 +173,7 @@ fn a_site_without_a_name_says_how_to_give_one() {
 #[test]
 fn limits_are_allowed_and_one_step_beyond_is_not() {
     for (key, least, most, beyond) in [
-        ("SYNC__WINDOW_FRAMES", "1", "1000", ["0", "1001"]),
+        ("SYNC__WINDOW_FRAMES", "1", "256", ["0", "257"]),
         ("SYNC__FRAME_BYTES_MAX", "4096", "131_072", ["4095", "131073"]),
         ("SYNC__HELLO_INTERVAL", "1s", "10m", ["999ms", "10m1s"]),
         ("WRITER__GROUP_MAX", "1", "1000", ["0", "1001"]),

@@ -90,7 +90,18 @@ async fn serve(settings: EdgeSettings) -> anyhow::Result<()> {
         .with_context(|| format!("cannot open {}", site.database.display()))?;
     take_up_hub_rules(&conn, &site)?;
     let mut ids = Ids::random();
-    let core = Core::open(conn, site.clone(), Limits::default(), &mut ids)?;
+    let witness = replicate::Witness::open(&settings.data.directory)?;
+    let lost = witness.lost(&conn)?;
+    let mut core = Core::open(conn, site.clone(), Limits::default(), &mut ids)?;
+    if let Some(lost) = lost {
+        // Before anything is granted or labeled.
+        let noted = core.run(&Moment::read(&clock), &mut ids, &[Job::Lost(vec![lost])])?;
+        anyhow::ensure!(
+            noted.answers == [Answer::Done],
+            "what was lost cannot be noted: {:?}",
+            noted.answers
+        );
+    }
 
     let supervisor = Supervisor::new();
     let token = supervisor.token();
@@ -119,6 +130,7 @@ async fn serve(settings: EdgeSettings) -> anyhow::Result<()> {
     };
     supervisor.spawn("replication", replicate::run(state.clone(), identity, token.clone()));
     watch_storage(&supervisor, &state, &readiness);
+    supervisor.spawn("witness", replicate::keep_witness(witness, state.readers.clone(), token.clone()));
     supervisor.spawn("housekeeping", housekeep(state.writer.clone(), token.clone()));
     watch_rules(&supervisor, &state);
     supervisor.spawn("metrics", metrics.clone().upkeep(token.clone()));

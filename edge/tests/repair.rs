@@ -172,11 +172,11 @@ fn a_case_that_came_by_repair_is_not_covered_before_it_is_known_to_have_been_sen
     mend(&mut bench, vec![change(&offered)], Vec::new());
     assert!(!covered(&mut bench, case, (hub, 1_000)));
     let level = Position { incarnation: hub, n: offered.position.n + 5 };
-    assert_eq!(bench.job(Job::Level(level)), Answer::Done);
+    assert_eq!(bench.job(Job::Same(Some(level))), Answer::Done);
     assert!(!covered(&mut bench, case, (hub, level.n - 1)));
     assert!(covered(&mut bench, case, (hub, level.n)));
     // The next one moves nothing that has a place.
-    assert_eq!(bench.job(Job::Level(Position { incarnation: hub, n: 900 })), Answer::Done);
+    assert_eq!(bench.job(Job::Same(Some(Position { incarnation: hub, n: 900 }))), Answer::Done);
     assert!(covered(&mut bench, case, (hub, level.n)));
 }
 

@@ -42,6 +42,9 @@ pub enum StartError {
     /// The line to the broker.
     #[error("the line to the broker cannot be set up: {0}")]
     Line(#[from] LineSettingsError),
+    /// The settings of replication do not fit each other.
+    #[error("replication cannot work with these settings: {0}")]
+    Sync(#[from] outpost_sync::SettingsError),
     /// The clocks.
     #[error(transparent)]
     Clock(#[from] ClockError),
@@ -124,7 +127,10 @@ pub async fn open_with(
     enter_documents(&writer).await?;
     let settings = Arc::new(settings);
     let wire = Arc::new(OnceLock::new());
-    Ok(Hub { store, writer, leases, intake, rules, settings, wakers, identity, life, clock, entropy, wire })
+    let hub =
+        Hub { store, writer, leases, intake, rules, settings, wakers, identity, life, clock, entropy, wire };
+    hub.sync_settings().check()?;
+    Ok(hub)
 }
 
 /// The life the hub goes on in, after a look at whether the database continues its own past, and the sites it works for.

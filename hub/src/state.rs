@@ -89,6 +89,7 @@ impl Hub {
             hello_retry_ms: default.hello_retry_ms.min(hello),
             silent_after_ms: hello.saturating_mul(3),
             flush_after_ms: ms(sync.flush_after),
+            flush_items: default.flush_items.min(sync.frame_changes_max),
             frame_items_max: sync.frame_changes_max,
             frame_bytes_max: sync.frame_bytes_max,
             frame_bytes_min: default.frame_bytes_min.min(sync.frame_bytes_max),

@@ -11,7 +11,7 @@ use crate::write::{Stop, Unit, trusted_time};
 const ROWS_MAX: u32 = 2_000;
 
 /// Drops personal data past its retention, outcomes past every retry, and journal rows that both sides have.
-/// Says whether there is more to drop than it took.
+/// Says whether there is more to look at than it took.
 pub fn housekeep(unit: &mut Unit<'_>) -> Result<bool, Stop> {
     let (mut contacts, mut labels) = (0, 0);
     let mut outcomes = Pruned { gone: 0, through: true };
@@ -22,7 +22,8 @@ pub fn housekeep(unit: &mut Unit<'_>) -> Result<bool, Stop> {
         // An outcome that went too early would let a retry do its command again: how time passes is the hub's to say.
         outcomes = outcome::prune(unit.tx(), now, ROWS_MAX)?;
     }
-    let rows = outpost_journal::forget(unit.tx(), ROWS_MAX as usize)?;
+    let swept = outpost_journal::forget(unit.tx(), ROWS_MAX as usize)?;
+    let rows = swept.dropped;
     if contacts + labels + outcomes.gone + rows > 0 {
         tracing::info!(
             contacts,
@@ -32,7 +33,7 @@ pub fn housekeep(unit: &mut Unit<'_>) -> Result<bool, Stop> {
             "dropped what is past its retention"
         );
     }
-    Ok((outcomes.gone > 0 && !outcomes.through) || rows >= ROWS_MAX as usize)
+    Ok((outcomes.gone > 0 && !outcomes.through) || !swept.at_end)
 }
 
 /// The time by which retention is judged: the hub's as far as it is known, else its last reading. The wall clock has no

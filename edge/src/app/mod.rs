@@ -19,12 +19,13 @@ mod site;
 
 use std::collections::BTreeSet;
 
+use outpost_journal::Acknowledged;
 use outpost_model::id::Sku;
 
 pub use answer::answer_by_rule;
 pub use sentence::sentence;
 
-use crate::replicate::apply;
+use crate::replicate::{apply, restore};
 use crate::store::{authority, case as case_rows, identity, setting};
 use crate::write::{Answer, Job, News, Stop, Unit};
 
@@ -33,9 +34,14 @@ pub fn perform(unit: &mut Unit<'_>, job: &Job) -> Result<Answer, Stop> {
     match job {
         Job::Command(command) => command::command(unit, command),
         Job::Acknowledge(mark) => {
-            outpost_journal::acknowledge(unit.tx(), mark)?;
+            if outpost_journal::acknowledge(unit.tx(), mark)? == Acknowledged::Diverged {
+                restore::leave(unit, mark.position())?;
+            }
             Ok(Answer::Done)
         }
+        Job::Lost(lost) | Job::Behind(lost) => restore::lose(unit, lost).map(|()| Answer::Done),
+        Job::Leave(position) => restore::leave(unit, *position).map(|()| Answer::Done),
+        Job::Retired(life) => restore::retire(unit, *life).map(|()| Answer::Done),
         Job::Heard(heard) => {
             if let Some(epoch) = heard.epoch {
                 authority::raise_epoch(unit.tx(), epoch)?;
@@ -66,9 +72,11 @@ pub fn perform(unit: &mut Unit<'_>, job: &Job) -> Result<Answer, Stop> {
         Job::SetChangesAside(changes, reason) => {
             apply::set_changes_aside(unit, changes, reason).map(|()| Answer::Done)
         }
-        Job::Level(position) => {
-            case_rows::place_all(unit.tx(), *position)?;
-            Ok(Answer::Done)
+        Job::Same(level) => {
+            if let Some(position) = level {
+                case_rows::place_all(unit.tx(), *position)?;
+            }
+            restore::restored(unit).map(|()| Answer::Done)
         }
         Job::Refused(refusal) => quarantine::refused(unit, refusal),
         Job::Release(doc) => quarantine::release(unit, doc),

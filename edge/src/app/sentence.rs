@@ -28,7 +28,21 @@ pub fn sentence(code: &str) -> &'static str {
             "The hub's new rules are not understood; the old ones stay in force. Tell support."
         }
         "clone_alive" => "Another computer answers in this site's name. Tell support at once.",
-        "rolled_back" => "This site's computer has lost work that the hub knows of. Tell support at once.",
+        "rolled_back" => {
+            "This site's computer has lost work it had done: it runs on an old copy. Tell support at once."
+        }
+        "hub_rolled_back" => {
+            "The hub has lost something it had sent. It gets it back from here. Tell support."
+        }
+        "hub_epoch_over" => "Something speaks in the name of a hub that was replaced. Tell support.",
+        "update_needed" => {
+            "This computer's program and the hub's are too far apart. Nothing is exchanged until the update."
+        }
+        "stream_forgotten" => "The hub asks for work that is not kept here any more. Tell support.",
+        "item_too_large" => "Something is longer than the line takes. Tell support.",
+        "serials_overlap" => {
+            "The hub gave numbers for handling labels that are in use. They are not used. Tell support."
+        }
         "stream_diverged" => "What this site and the hub have stored of each other differs. Tell support.",
         "item_refused" => "The hub could not take something this site wrote, and set it aside. Tell support.",
         "printer_trouble" => "A label printer needs attention.",

@@ -5,13 +5,14 @@ use outpost_model::authority::Authority;
 use outpost_model::id::SiteId;
 use outpost_model::time::UtcMillis;
 use outpost_sync::{
-    Identity, Local, Notice, PeerKeys, PublicIdentity, Remote, Schema, Session, Settings, Side,
+    Identity, Local, Notice, PeerKeys, Position, PublicIdentity, Remote, Schema, Session, Settings, Side,
 };
 use rusqlite::Connection;
 
 use super::apply::HUB;
+use super::status::SILENT;
 use crate::moment::Moment;
-use crate::store::{StoreResult, authority};
+use crate::store::{StoreResult, authority, past};
 use crate::write::{Heard, HubTime, Job};
 
 /// The events this version can read.
@@ -25,6 +26,7 @@ pub fn open(
     identity: Identity,
     hub: PublicIdentity,
 ) -> StoreResult<Session> {
+    let lost = past::open(conn)?.and_then(|loss| loss.lost.last().copied());
     let local = Local {
         side: Side::Site,
         site,
@@ -34,8 +36,10 @@ pub fn open(
         schema: SCHEMA,
         authority: Vec::new(),
         backups: false,
+        lost,
     };
-    let remote = Remote { keys: PeerKeys(vec![hub]), progress: outpost_journal::progress(conn, HUB)? };
+    let progress = outpost_journal::progress(conn, HUB)?;
+    let remote = Remote { keys: PeerKeys(vec![hub]), progress, lives: Vec::new() };
     Ok(Session::new(settings, local, remote))
 }
 
@@ -64,17 +68,46 @@ pub fn job_of(notice: &Notice, now: &Moment, clock_error_max_ms: u64) -> Option<
             Some(Job::Heard(Heard { authority: Some(given), ..Heard::default() }))
         }
         Notice::EpochRaised(epoch) => Some(Job::Heard(Heard { epoch: Some(*epoch), ..Heard::default() })),
-        Notice::RolledBack { incarnation, .. } => {
-            raise("rolled_back", "site/journal", incarnation.to_string())
+        // Nothing more of this life can arrive, whichever of the two is right.
+        Notice::RolledBack { incarnation, there } => {
+            Some(Job::Leave(Position { incarnation: *incarnation, n: *there }))
         }
-        Notice::Diverged(position) => {
-            raise("stream_diverged", "site/journal", format!("{}/{}", position.incarnation, position.n))
+        Notice::Diverged(position) => Some(Job::Leave(*position)),
+        Notice::Behind(lost) => Some(Job::Behind(lost.clone())),
+        Notice::Retired(life) => Some(Job::Retired(*life)),
+        Notice::PeerRolledBack { incarnation, .. } => {
+            raise("hub_rolled_back", "site/line", incarnation.to_string())
         }
-        Notice::Repaired(outcome) => outcome.level.map(Job::Level),
+        Notice::EpochOver(epoch) => raise("hub_epoch_over", "site/line", epoch.to_string()),
+        Notice::SchemaApart { theirs, .. } => {
+            raise("update_needed", "site/line", format!("{}-{}", theirs.min, theirs.max))
+        }
+        Notice::Forgotten { next, .. } => {
+            raise("stream_forgotten", "site/journal", next.incarnation.to_string())
+        }
+        Notice::ItemTooLarge(position) => {
+            raise("item_too_large", "site/journal", format!("{}/{}", position.incarnation, position.n))
+        }
+        Notice::Repaired(outcome) => outcome.same.then_some(Job::Same(outcome.level)),
         Notice::Refused(refusal) => {
             // Its document is held there from now on.
             Some(Job::Refused(refusal.clone()))
         }
+        Notice::Greeted { .. }
+        | Notice::Silent
+        | Notice::Deferred(_)
+        | Notice::Past { .. }
+        | Notice::PeerRetired(_) => None,
+    }
+}
+
+/// What is wrong with the line although frames go to and fro, for people.
+pub fn trouble(notice: &Notice) -> Option<&'static str> {
+    match notice {
+        Notice::Silent => Some(SILENT),
+        Notice::Retired(_) => Some("the hub talks with another computer in this site's name"),
+        Notice::SchemaApart { .. } => Some("this program and the hub's are too far apart"),
+        Notice::Deferred(_) => Some("the hub is busy with other sites"),
         _ => None,
     }
 }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use outpost_mqtt::{Line, LineEvent, LineSettings, LineSettingsError, Role};
-use outpost_sync::{Effect, Identity, Input, Notice, PublicIdentity, Session};
+use outpost_sync::{Effect, Identity, Input, Notice, Position, PublicIdentity, Session};
 use rand::rngs::StdRng;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -14,9 +14,9 @@ use super::acknowledged::Acknowledged;
 use super::apply::HUB;
 use super::conversation;
 use super::enroll::enrolled;
-use super::status::SILENT;
 use crate::state::AppState;
 use crate::store::identity::Enrollment;
+use crate::store::past;
 use crate::store::query::ReadError;
 use crate::write::{Answer, Job, News, WriterGone};
 
@@ -76,6 +76,8 @@ struct Driver {
     inputs: VecDeque<Input>,
     acknowledged: Acknowledged,
     acknowledge_at: Option<Instant>,
+    /// What the session was told that this site has lost.
+    lost: Option<Position>,
 }
 
 impl Driver {
@@ -96,7 +98,7 @@ impl Driver {
             Role::Site(state.site.id.clone()),
             token.clone(),
         )?;
-        Ok(Self {
+        let mut driver = Self {
             state,
             session,
             line,
@@ -104,7 +106,10 @@ impl Driver {
             inputs: VecDeque::new(),
             acknowledged: Acknowledged::default(),
             acknowledge_at: None,
-        })
+            lost: None,
+        };
+        driver.tell_loss().await?;
+        Ok(driver)
     }
 
     async fn run(mut self, token: &CancellationToken) -> Result<(), DriverError> {
@@ -122,8 +127,7 @@ impl Driver {
                 () = self.state.writer.journal_grown() => self.inputs.push_back(Input::Woken),
                 changed = incarnation.changed() => {
                     changed.map_err(|_| WriterGone)?;
-                    let links = self.state.readers.read(|conn| Ok(outpost_journal::links(conn)?)).await?;
-                    self.inputs.push_back(Input::Links(links));
+                    self.tell_links().await?;
                 }
                 () = tokio::time::sleep(sleep) => self.inputs.push_back(Input::Tick),
                 () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
@@ -131,6 +135,23 @@ impl Driver {
                 }
             }
         }
+    }
+
+    async fn tell_links(&mut self) -> Result<(), DriverError> {
+        let links = self.state.readers.read(|conn| Ok(outpost_journal::links(conn)?)).await?;
+        self.inputs.push_back(Input::Links(links));
+        Ok(())
+    }
+
+    /// Tells the session what this site has lost, when that has changed.
+    async fn tell_loss(&mut self) -> Result<(), DriverError> {
+        let loss = self.state.readers.read(past::open).await?;
+        let lost = loss.and_then(|loss| loss.lost.last().copied());
+        if lost != self.lost {
+            self.lost = lost;
+            self.inputs.push_back(Input::Lost(lost));
+        }
+        Ok(())
     }
 
     fn until_wake(&self) -> Duration {
@@ -142,7 +163,10 @@ impl Driver {
     async fn line_event(&mut self, event: LineEvent) -> Result<(), DriverError> {
         let now = self.state.now().wall;
         match event {
-            LineEvent::Up => self.inputs.push_back(Input::LineUp),
+            LineEvent::Up => {
+                self.tell_links().await?;
+                self.inputs.push_back(Input::LineUp);
+            }
             LineEvent::Down { reason, taken_over } => {
                 self.inputs.push_back(Input::LineDown);
                 if self.state.line.note(false, now, Some(reason), taken_over) {
@@ -164,6 +188,9 @@ impl Driver {
         let now = self.state.now();
         let effects = self.session.handle(now.for_engine(), &mut self.rng, input);
         let heard = received && self.session.heard_at() != before;
+        if heard {
+            self.state.line.stored(self.session.stored_by_peer());
+        }
         if heard && self.state.line.heard(now.wall) {
             tracing::info!("the hub answers again");
             self.state.writer.tell(News::Sync);
@@ -213,6 +240,9 @@ impl Driver {
                     _ => Input::StoreFailed,
                 };
                 self.inputs.push_back(stored);
+                if self.lost.is_some() {
+                    self.tell_loss().await?;
+                }
                 self.count_parked().await?;
             }
             Effect::Look(look) => {
@@ -242,7 +272,11 @@ impl Driver {
     async fn notice(&mut self, notice: Notice) -> Result<(), DriverError> {
         let now = self.state.now();
         if let Some(job) = conversation::job_of(&notice, &now, self.state.site.clock_error_max_ms) {
+            let concerns_loss = matches!(job, Job::Behind(_) | Job::Same(_));
             self.state.writer.submit_patiently(job).await?;
+            if concerns_loss {
+                self.tell_loss().await?;
+            }
         }
         match notice {
             Notice::Greeted { .. } => {
@@ -251,9 +285,11 @@ impl Driver {
                     self.state.writer.tell(News::Sync);
                 }
             }
-            Notice::Silent => {
-                if self.state.line.note(false, now.wall, Some(SILENT.to_owned()), false) {
-                    tracing::warn!("{SILENT}");
+            Notice::Silent | Notice::Retired(_) | Notice::SchemaApart { .. } | Notice::Deferred(_) => {
+                let trouble = conversation::trouble(&notice);
+                let taken_over = matches!(notice, Notice::Retired(_));
+                if self.state.line.note(false, now.wall, trouble.map(str::to_owned), taken_over) {
+                    tracing::warn!(trouble, "the line to the hub");
                     self.state.writer.tell(News::Sync);
                 }
             }
@@ -290,6 +326,7 @@ fn session_settings(state: &AppState) -> outpost_sync::Settings {
         hello_retry_ms: shipped.hello_retry_ms.min(hello_every_ms),
         silent_after_ms: hello_every_ms.saturating_mul(HELLOS_UNTIL_SILENT),
         flush_after_ms: millis(sync.flush_after),
+        flush_items: shipped.flush_items.min(sync.frame_changes_max),
         window_frames: sync.window_frames,
         resend_after_ms,
         resend_every_ms_max: shipped.resend_every_ms_max.max(resend_after_ms),

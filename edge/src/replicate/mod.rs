@@ -10,11 +10,14 @@ mod enroll;
 mod key;
 mod own;
 mod receive;
+pub mod restore;
 mod status;
 mod take;
+mod witness;
 
 pub use driver::{DriverError, run};
 pub use key::{KeyError, load_or_make};
 pub use receive::RULES;
 
 pub use status::{LineState, LineStatus};
+pub use witness::{Witness, keep as keep_witness};

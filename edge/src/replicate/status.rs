@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use outpost_model::time::UtcMillis;
+use outpost_sync::Position;
 use serde::Serialize;
 use tokio::sync::watch;
 
@@ -22,6 +23,9 @@ pub struct LineState {
     pub trouble: Option<String>,
     /// Whether another appliance with this one's identity took over the line: a clone is alive.
     pub taken_over: bool,
+    /// Through where the hub has stored this site's lives, as it said since the line came up.
+    #[serde(skip)]
+    pub stored: Vec<Position>,
 }
 
 /// A shared view of the line.
@@ -52,6 +56,15 @@ impl LineStatus {
             state.taken_over = taken_over;
             changed
         })
+    }
+
+    /// Notes what the hub has stored.
+    pub fn stored(&self, stored: Vec<Position>) {
+        self.0.send_if_modified(|state| {
+            let changed = state.stored != stored;
+            state.stored = stored;
+            changed
+        });
     }
 
     /// Notes that the hub was heard. True when that ends a silence: the line had never broken, so nobody will greet

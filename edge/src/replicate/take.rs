@@ -15,6 +15,7 @@ use super::own;
 use crate::app;
 use crate::store::case::{self, CaseRow, Place};
 use crate::store::right::RightsDelta;
+use crate::store::serial::Leased;
 use crate::store::{right, serial};
 use crate::write::{News, Stop, Unit};
 
@@ -200,9 +201,13 @@ fn page_said(unit: &mut Unit<'_>, event: &Event<HubPageEvent>) -> Result<(), Sto
             }
         }
         HubPageEvent::SerialsLeased { extension, company_prefix, first, count } => {
-            serial::lease(unit.tx(), *extension, company_prefix, *first, *count)?;
+            let leased = serial::lease(unit.tx(), *extension, company_prefix, *first, *count)?;
+            if leased == Leased::Overlaps {
+                let block = format!("{extension}/{company_prefix}/{first}");
+                unit.raise("serials_overlap", "site/serials", &block, app::sentence("serials_overlap"))?;
+            }
         }
-        HubPageEvent::SerialsVoided { first, .. } => serial::void(unit.tx(), *first)?,
+        HubPageEvent::SerialsVoided { first, count } => serial::void(unit.tx(), *first, *count)?,
     }
     Ok(())
 }

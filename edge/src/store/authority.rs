@@ -24,6 +24,11 @@ pub fn save(conn: &Connection, authority: &Authority) -> StoreResult<bool> {
     Ok(true)
 }
 
+/// Takes all authority away, until the hub gives some again.
+pub fn withdraw(conn: &Connection) -> StoreResult<()> {
+    setting::remove(conn, AUTHORITY)
+}
+
 /// The last reading of the hub's clock.
 pub fn hub_time(conn: &Connection) -> StoreResult<Option<HubTime>> {
     setting::load(conn, HUB_TIME)

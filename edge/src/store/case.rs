@@ -175,6 +175,18 @@ fn save_reservation(
     Ok(())
 }
 
+/// Cases in which the site has something to do, an answer to give for example.
+pub fn at_work(conn: &Connection) -> StoreResult<Vec<CaseId>> {
+    let mut statement =
+        conn.prepare_cached("SELECT case_id FROM fulfillment WHERE needs_work = 1 ORDER BY case_id")?;
+    let ids = statement.query_map([], |row| row.get::<_, String>(0))?;
+    ids.map(|id| {
+        let id = id?;
+        id.parse().map_err(|error| StoreError::corrupt("fulfillment", id, error))
+    })
+    .collect()
+}
+
 /// Units of a SKU that open cases wait for.
 pub fn reserved(conn: &Connection, sku: &Sku) -> StoreResult<i64> {
     let units = conn

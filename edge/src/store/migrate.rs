@@ -18,6 +18,7 @@ const STEPS: &[Step] = &[
     Step { version: 3, name: "label_retention", sql: include_str!("migrations/0003_label_retention.sql") },
     Step { version: 4, name: "outcome_age", sql: include_str!("migrations/0004_outcome_age.sql") },
     Step { version: 5, name: "place", sql: include_str!("migrations/0005_place.sql") },
+    Step { version: 6, name: "serial_block", sql: include_str!("migrations/0006_serial_block.sql") },
 ];
 
 /// The version this program works with.

@@ -11,6 +11,7 @@ pub mod identity;
 pub mod migrate;
 pub mod outcome;
 pub mod page;
+pub mod past;
 pub mod print_job;
 pub mod product;
 pub mod query;

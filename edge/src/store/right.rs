@@ -3,7 +3,7 @@
 use outpost_model::id::{EventId, Sku};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::StoreResult;
+use super::{StoreError, StoreResult};
 
 /// The counters of one SKU, as folded at this site.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
@@ -33,6 +33,18 @@ pub fn load(conn: &Connection, sku: &Sku) -> StoreResult<RightsRow> {
         .query_row([sku.as_str()], read)
         .optional()?;
     Ok(row.unwrap_or_default())
+}
+
+/// All SKUs of which anything was ever granted or promised.
+pub fn skus(conn: &Connection) -> StoreResult<Vec<Sku>> {
+    let mut statement = conn.prepare_cached("SELECT sku FROM rights ORDER BY sku")?;
+    let names = statement.query_map([], |row| row.get::<_, String>(0))?;
+    names
+        .map(|name| {
+            let name = name?;
+            Sku::new(name.as_str()).map_err(|error| StoreError::corrupt("rights", name, error))
+        })
+        .collect()
 }
 
 /// Adds to the counters of a SKU and gives them back.

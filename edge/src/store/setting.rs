@@ -19,6 +19,12 @@ pub fn load<T: DeserializeOwned>(conn: &Connection, name: &str) -> StoreResult<O
         .transpose()
 }
 
+/// Takes a value away.
+pub fn remove(conn: &Connection, name: &str) -> StoreResult<()> {
+    conn.prepare_cached("DELETE FROM setting WHERE name = ?1")?.execute([name])?;
+    Ok(())
+}
+
 /// Puts a value under a name.
 pub fn save<T: Serialize>(conn: &Connection, name: &str, value: &T) -> StoreResult<()> {
     let json = serde_json::to_string(value).map_err(|error| StoreError::corrupt("setting", name, error))?;

@@ -243,6 +243,22 @@ impl Bench {
         Ok(Self { core, ids, now, hub, path })
     }
 
+    /// Ends the process, puts a copy of the database in its place, and starts on that one.
+    pub fn restart_on(self, copy: &Path) -> Self {
+        let Self { core, mut ids, now, hub, path } = self;
+        let site = core.site().clone();
+        drop(core);
+        for beside in ["-wal", "-shm"] {
+            let mut name = path.clone().into_os_string();
+            name.push(beside);
+            let _ = std::fs::remove_file(name);
+        }
+        std::fs::copy(copy, &path).expect("a copy of the database");
+        let conn = store::open(&path, now.wall).expect("the copy");
+        let core = Core::open(conn, site, Limits::default(), &mut ids).expect("the site");
+        Self { core, ids, now, hub, path }
+    }
+
     /// The database file.
     pub fn path(&self) -> &Path {
         &self.path

@@ -51,7 +51,7 @@ impl ScriptedHub {
     pub fn item(&mut self, item: Item) -> Incoming {
         self.position += 1;
         let position = Position { incarnation: self.actor, n: self.position };
-        Incoming { position, digest: item.digest(), item }
+        Incoming { position, digest: item.digest(), item, gap: None }
     }
 
     /// A record.

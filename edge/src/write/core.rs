@@ -16,6 +16,7 @@ use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use super::documents::OpenDocuments;
 use super::job::{Answer, Failed, Job, News};
 use super::permission::{Permit, held};
+use super::restoring::Restoring;
 use super::unit::{Stop, Traces, Unit};
 use crate::app;
 use crate::ids::Ids;
@@ -42,8 +43,10 @@ pub struct Core {
     conn: Connection,
     site: Site,
     documents: OpenDocuments,
-    /// Whether a rollback left documents ahead of the journal and no new incarnation could be stored since.
+    /// Whether the present incarnation must not be used any more and no new one could be stored since: a rollback left
+    /// documents ahead of the journal, or the hub knows this life differently.
     must_mint: bool,
+    restoring: Restoring,
 }
 
 /// A group that is durable, with its answers; [`Core::confirm`] makes them ready to be given.
@@ -90,7 +93,7 @@ impl Core {
             })?;
         }
         let documents = OpenDocuments::new(incarnation, limits.open_documents_max);
-        Ok(Self { conn, site, documents, must_mint: false })
+        Ok(Self { conn, site, documents, must_mint: false, restoring: Restoring::default() })
     }
 
     /// The incarnation that writes now.
@@ -158,6 +161,9 @@ impl Core {
                 .execute_batch("ROLLBACK")
                 .map_err(|error| GroupError::FateUnknown(FateUnknown(error)))?;
         }
+        if result.is_ok() && self.mint_if_needed(ids).is_err() {
+            tracing::error!("a new incarnation could not be stored; the next group tries again");
+        }
         if matches!(result, Err(GroupError::RolledBack(_))) && self.documents.are_ahead() {
             if is_planted(Planted::KeepTheActorAfterRollback) {
                 self.documents.committed();
@@ -190,6 +196,10 @@ impl Core {
         let mut answers = Vec::with_capacity(jobs.len());
         let mut permits = Vec::new();
         for (index, job) in jobs.iter().enumerate() {
+            if let Some(failed) = self.restoring.holds(job, now) {
+                answers.push(Answer::Failed(failed));
+                continue;
+            }
             let mut unit = Unit::new(&tx, &self.site, *now, ids, &mut self.documents, &mut traces);
             answers.push(app::perform(&mut unit, job)?);
             permits.extend(traces.permits.drain(..).map(|permit| (index, permit)));
@@ -203,6 +213,12 @@ impl Core {
         let wrote = self.documents.are_ahead();
         commit(tx)?;
         self.documents.committed();
+        self.must_mint |= traces.begin_anew;
+        for job in jobs {
+            if let Err(error) = self.restoring.committed(&self.conn, job, now) {
+                tracing::error!(%error, "whether something is missing could not be read; work goes on");
+            }
+        }
         Ok(Committed { answers, news: traces.news.into_iter().collect(), wrote, trouble: None, permits })
     }
 

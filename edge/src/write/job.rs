@@ -7,7 +7,7 @@ use outpost_model::id::{CaseId, EventId, Sku};
 use outpost_model::rejection::Rejection;
 use outpost_model::time::UtcMillis;
 use outpost_sync::repair::Mend;
-use outpost_sync::{Batch, Change, DocumentId, Mark, Position, Refusal};
+use outpost_sync::{Batch, Change, DocumentId, Incarnation, Mark, Position, Refusal};
 
 use crate::app::print::{PrintChange, PrintResult};
 use crate::store::identity::Enrollment;
@@ -27,8 +27,9 @@ pub enum Job {
     SetChangesAside(Vec<Change>, String),
     /// The hub has set aside something of this site's stream.
     Refused(Refusal),
-    /// Both sides have the same documents with the hub's stream here: what came by repair was sent before.
-    Level(Position),
+    /// Both sides have the same documents: what was lost is here again. With a position they are compared with the hub's
+    /// stream there: what came by repair was sent before.
+    Same(Option<Position>),
     /// Try the changes of a held document again.
     Release(DocumentId),
     /// The same for all held documents, once after every update of the program: this is its version.
@@ -37,6 +38,14 @@ pub enum Job {
     Acknowledge(Mark),
     /// What the hub said about itself and about this site's authority.
     Heard(Heard),
+    /// This replica was answered for more than its database holds, as was written down beside it.
+    Lost(Vec<Position>),
+    /// The hub has more of this replica's lives than its database holds, and gives it back from now on.
+    Behind(Vec<Position>),
+    /// The hub has something else of this life than this replica: it ends here.
+    Leave(Position),
+    /// The hub talks with another computer in this site's name, and refuses this life.
+    Retired(Incarnation),
     /// A frame that was not the hub's or could not be understood.
     KeepFrame {
         /// All of it.
@@ -123,7 +132,7 @@ pub enum Answer {
 /// Why a job could not be done, in a stable code and a sentence for staff.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failed {
-    /// Stable, snake case: `storage_full`, `storage_failed`, `damaged_record`.
+    /// Stable, snake case: `storage_full`, `storage_failed`, `damaged_record`, `restoring`.
     pub code: &'static str,
     /// What to tell the person.
     pub sentence: &'static str,

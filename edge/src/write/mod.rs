@@ -9,6 +9,7 @@ mod documents;
 mod job;
 mod pages;
 mod permission;
+mod restoring;
 mod thread;
 mod unit;
 
@@ -17,5 +18,6 @@ pub use documents::{DocumentsError, OpenDocuments};
 pub use job::{Answer, Failed, Heard, HubTime, Job, News};
 pub use pages::{MOVEMENTS_IN_ENTRY_MAX, SKUS_IN_ENTRY_MAX};
 pub use permission::{Permit, held, trusted_time};
+pub use restoring::HELD_MS_MAX;
 pub use thread::{Busy, Unanswered, Work, Writer, WriterGone, WriterOptions};
 pub use unit::{Stop, Unit};

@@ -13,7 +13,7 @@ use super::job::News;
 use super::unit::{Stop, Unit, describe, entry_of};
 use crate::store::page::PageKind;
 use crate::store::right::RightsDelta;
-use crate::store::{StoreError, page, right, site_day, source};
+use crate::store::{StoreError, page, past, right, site_day, source};
 
 /// Units of SKUs in one entry at most, so that an entry stays within its limit of bytes.
 pub const SKUS_IN_ENTRY_MAX: usize = 250;
@@ -45,12 +45,14 @@ impl Unit<'_> {
     /// The page that is written now; a full one is sealed by beginning the next.
     fn ledger_page(&mut self) -> Result<(u32, u64), Stop> {
         let last = page::last_ledger(self.tx())?;
+        let from = past::pages_from(self.tx())?;
         if let Some((number, entries)) = last
             && entries < PAGE_ENTRIES_MAX
+            && number >= from
         {
             return Ok((number, entries));
         }
-        let number = last.map_or(0, |(number, _)| number + 1);
+        let number = last.map_or(0, |(number, _)| number + 1).max(from);
         let key = DocumentKey::Ledger(self.site().id.clone(), number);
         self.found(&key, number, PageKind::Ledger, &number.to_string())?;
         Ok((number, 0))

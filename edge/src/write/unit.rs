@@ -59,6 +59,8 @@ pub(super) struct Traces {
     pub news: BTreeSet<News>,
     /// Permissions that were given.
     pub permits: Vec<Permit>,
+    /// The present life must end with the group.
+    pub begin_anew: bool,
 }
 
 /// Who does what is written from now on.
@@ -271,6 +273,11 @@ impl<'a> Unit<'a> {
             self.traces.skus.insert(sku.clone());
             self.tell(News::Stock(sku.clone()));
         }
+    }
+
+    /// The present incarnation ends with this group: the next thing is written by another.
+    pub fn begin_anew(&mut self) {
+        self.traces.begin_anew = true;
     }
 
     /// Tells screens, after the commit.

@@ -29,39 +29,43 @@ pub async fn mend(unit: &mut Unit, mend: &Mend, sscc: &SsccSettings) -> Result<A
     for (doc, standing) in &mend.notes {
         note(unit, mend, doc, *standing).await?;
     }
-    let batch = stream(unit, &mend.site, mend.install, &mend.changes).await?;
     let present = unit.actor();
     let lives = outbox::past_lives(unit.db(), &mend.site, present).await?;
     if lives.is_empty() {
+        let batch = stream(unit, &mend.site, mend.install, &mend.changes).await?;
         return apply::apply(unit, &batch, sscc).await;
     }
-    // A restored hub: its own changes and the site's build on each other, so they are taken in turns.
+    // A restored hub: its own changes and the site's build on each other, so they are taken in turns. Each gets its
+    // position when its turn comes, since what it wakes is given positions too.
     let mut refused = Vec::new();
-    let mut of_site = Batch { items: Vec::new(), ..batch.clone() };
-    for incoming in batch.items {
-        let own = match &incoming.item {
-            Item::Change(change) => Inspection::of(change, &Limits::PROTOCOL).ok(),
-            Item::Record(_) => None,
-        };
+    let mut of_site: Vec<Change> = Vec::new();
+    for change in &mend.changes {
+        let own = Inspection::of(change, &Limits::PROTOCOL).ok();
         match own.filter(|inspection| lives.contains(&inspection.author)) {
-            None => of_site.items.push(incoming),
+            None => of_site.push(change.clone()),
             Some(inspection) => {
-                refused.extend(flush(unit, &mut of_site, sscc).await?);
-                refused.extend(take_own(unit, &of_site, &incoming, &inspection, sscc).await?);
+                refused.extend(flush(unit, mend, &mut of_site, sscc).await?);
+                refused.extend(take_own(unit, mend, change, &inspection, sscc).await?);
             }
         }
     }
-    refused.extend(flush(unit, &mut of_site, sscc).await?);
+    refused.extend(flush(unit, mend, &mut of_site, sscc).await?);
     Ok(Applied::Stored(refused))
 }
 
 /// Takes in the site's changes that have gathered.
-async fn flush(unit: &mut Unit, of_site: &mut Batch, sscc: &SsccSettings) -> Result<Vec<Refusal>, HubError> {
-    if of_site.items.is_empty() {
+async fn flush(
+    unit: &mut Unit,
+    mend: &Mend,
+    of_site: &mut Vec<Change>,
+    sscc: &SsccSettings,
+) -> Result<Vec<Refusal>, HubError> {
+    if of_site.is_empty() {
         return Ok(Vec::new());
     }
-    let applied = apply::apply(unit, of_site, sscc).await?;
-    of_site.items.clear();
+    let batch = stream(unit, &mend.site, mend.install, of_site).await?;
+    of_site.clear();
+    let applied = apply::apply(unit, &batch, sscc).await?;
     match applied {
         Applied::Stored(refused) | Applied::StoredBut { refused, .. } => Ok(refused),
         Applied::Revoked | Applied::NotHeld => Ok(Vec::new()),
@@ -71,18 +75,20 @@ async fn flush(unit: &mut Unit, of_site: &mut Batch, sscc: &SsccSettings) -> Res
 /// Takes one of the hub's own changes back, and what has waited for it.
 async fn take_own(
     unit: &mut Unit,
-    batch: &Batch,
-    incoming: &Incoming,
+    mend: &Mend,
+    change: &Change,
     inspection: &Inspection,
     sscc: &SsccSettings,
 ) -> Result<Vec<Refusal>, HubError> {
-    let site = &batch.site;
+    let site = &mend.site;
+    let batch = stream(unit, site, mend.install, std::slice::from_ref(change)).await?;
+    let Some(incoming) = batch.items.first() else { return Ok(Vec::new()) };
     let taken = own::take(unit, site, incoming, inspection).await?;
     inbox::count(unit.db(), site, incoming).await?;
-    let Some(doc) = incoming.item.doc().cloned() else { return Ok(Vec::new()) };
+    let doc = change.doc.clone();
     match taken {
         Taken::Yes => {
-            wake(unit, batch, &[doc], sscc).await?;
+            wake(unit, &batch, &[doc], sscc).await?;
             Ok(Vec::new())
         }
         Taken::NotNow => Ok(Vec::new()),
@@ -119,7 +125,7 @@ async fn stream(
     };
     let items = (last + 1..).zip(changes).map(|(n, change)| {
         let item = Item::Change(change.clone());
-        Incoming { position: Position { incarnation: REPAIR, n }, digest: item.digest(), item }
+        Incoming { position: Position { incarnation: REPAIR, n }, digest: item.digest(), gap: None, item }
     });
     Ok(Batch { site: site.clone(), install, items: items.collect() })
 }

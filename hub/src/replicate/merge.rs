@@ -148,7 +148,7 @@ impl<'b> Merge<'b> {
         let Some(sender) = self.senders.get_mut(site) else { return false };
         let incarnation = incoming.position.incarnation;
         let progress = sender.progress.entry(incarnation).or_insert_with(|| Progress::start(incarnation));
-        let fresh = progress.store(incoming.position.n, incoming.digest);
+        let fresh = progress.take(incoming);
         if fresh {
             sender.moved.insert(incarnation);
         }

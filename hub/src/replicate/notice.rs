@@ -1,8 +1,10 @@
 //! What the engine wants known about a site: noted, and where a person must look, raised.
 
 use outpost_model::id::SiteId;
-use outpost_sync::{Incarnation, InstallId, Link, Notice};
+use outpost_sync::lineage::Finding;
+use outpost_sync::{Incarnation, InstallId, Link, Notice, Position};
 
+use crate::app::succeed::Retired;
 use crate::app::{epoch, recover};
 use crate::error::HubError;
 use crate::store::{enrollment, exception, item, line};
@@ -49,6 +51,19 @@ pub async fn greeted(
     Ok(compare)
 }
 
+/// The lives that are over, each with the last number that belongs to the past of the life which takes over.
+pub fn retired(findings: &[Finding], lost: &[Position]) -> Vec<Retired> {
+    let kept = |life: &Position| {
+        findings.iter().find_map(|finding| match finding {
+            Finding::RolledBack { incarnation, there, .. } if *incarnation == life.incarnation => {
+                Some(*there)
+            }
+            _ => None,
+        })
+    };
+    lost.iter().map(|life| (life.incarnation, kept(life).unwrap_or(0))).collect()
+}
+
 /// A parent with two children.
 fn cloned(links: &[Link]) -> Option<Incarnation> {
     let parents = || links.iter().filter_map(|link| link.parent);
@@ -76,7 +91,7 @@ pub async fn take(unit: &mut Unit, site: &SiteId, notice: &Notice) -> Result<(),
         ),
         Notice::Forgotten { peer, next } => (
             "stream_forgotten",
-            item::place(*peer),
+            next.incarnation.to_string(),
             format!(
                 "stands at {} and needs items that begin before {}.",
                 item::place(*peer),
@@ -98,7 +113,28 @@ pub async fn take(unit: &mut Unit, site: &SiteId, notice: &Notice) -> Result<(),
             item::place(*position),
             "cannot be sent an item: it is longer than the line takes.".to_owned(),
         ),
+        Notice::PeerRetired(incarnation) => (
+            "clone_alive",
+            incarnation.to_string(),
+            "is spoken for by two appliances: one that was taken over by another goes on running. Its frames are \
+             refused; switch it off."
+                .to_owned(),
+        ),
+        Notice::Past { lost, .. } => (
+            "site_lost_its_past",
+            lost.first().copied().map(item::place).unwrap_or_default(),
+            "does not know all it had sent: it was restored from a copy, cloned, or set up anew.".to_owned(),
+        ),
+        Notice::SchemaApart { theirs, .. } => (
+            "update_needed",
+            format!("{}-{}", theirs.min, theirs.max),
+            "runs a version that this hub does not understand. Nothing is exchanged until it is updated."
+                .to_owned(),
+        ),
         Notice::Greeted { .. }
+        | Notice::Behind(_)
+        | Notice::Retired(_)
+        | Notice::Deferred(_)
         | Notice::HubTime { .. }
         | Notice::Authority(_)
         | Notice::EpochRaised(_)

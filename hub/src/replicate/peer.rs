@@ -13,7 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::apply::Applied;
 use super::{mending, notice, storing};
 use crate::Hub;
-use crate::app::authority;
+use crate::app::{authority, succeed};
 use crate::error::HubError;
 use crate::ids::Ids;
 use crate::store::{self, backup, enrollment, inbox, outbox, quarantine, stream};
@@ -78,6 +78,7 @@ impl Peer {
         }
         let progress = inbox::progress(&mut connection, &site).await?;
         let contained = backup::contained(&mut connection, &site).await?;
+        let lives = enrollment::lives(&mut connection, &site).await?;
         let authority = store::authority::get(&mut connection, &site).await?;
         drop(connection);
         let stream = links.last().map(|link| link.incarnation);
@@ -94,9 +95,10 @@ impl Peer {
                 .unwrap_or_default()
                 .into_bytes(),
             backups: hub.settings.backup.are_made(),
+            lost: None,
         };
         let ids = hub.ids();
-        let session = Session::new(hub.sync_settings(), local, Remote { keys, progress });
+        let session = Session::new(hub.sync_settings(), local, Remote { keys, progress, lives });
         let kept = Kept::default();
         let mut peer = Self {
             hub,
@@ -149,6 +151,9 @@ impl Peer {
             };
             self.handle(input).await?;
             self.note_heard().await?;
+            if self.over {
+                return Ok(());
+            }
         }
     }
 
@@ -277,7 +282,12 @@ impl Peer {
                     }
                     Effect::Acknowledged(mark) => inputs.extend(self.acknowledged(mark).await?),
                     Effect::Quarantine { bytes, reason } => self.keep(bytes, reason.to_string()).await?,
-                    Effect::Notice(news) => inputs.extend(self.notice(news).await?),
+                    Effect::Notice(news) => {
+                        // Another life takes over: another session must speak of the stream that begins with it.
+                        let over = matches!(news, Notice::Past { .. });
+                        inputs.extend(self.notice(news).await?);
+                        self.over |= over;
+                    }
                     Effect::Look(look) => {
                         let mut connection = self.hub.store.read().acquire().await?;
                         let seen = store::repair::look(&mut connection, &self.site, &look).await?;
@@ -336,13 +346,22 @@ impl Peer {
     async fn notice(&self, news: Notice) -> Result<Option<Input>, HubError> {
         let site = self.site.clone();
         let news = Arc::new(news);
+        let terms = Arc::new(self.hub.enroll_terms());
         let compare = self
             .hub
             .writer
             .run(self.site.clone(), move |unit| {
-                let (site, news) = (site.clone(), news.clone());
+                let (site, news, terms) = (site.clone(), news.clone(), terms.clone());
                 Box::pin(async move {
                     match &*news {
+                        Notice::Past { findings, lost } => {
+                            succeed::take_over(unit, &site, &notice::retired(findings, lost), &terms).await?;
+                            notice::take(unit, &site, &news).await.map(|()| false)
+                        }
+                        Notice::PeerRetired(life) => {
+                            succeed::hold(unit, &site, *life).await?;
+                            notice::take(unit, &site, &news).await.map(|()| false)
+                        }
                         Notice::Greeted { install, links, .. } => {
                             notice::greeted(unit, &site, *install, links).await
                         }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use outpost_model::id::SiteId;
 use outpost_model::time::UtcMillis;
-use outpost_sync::{Incarnation, InstallId, Link, PeerKeys, PublicIdentity};
+use outpost_sync::lineage::Life;
+use outpost_sync::{Incarnation, InstallId, Link, PeerKeys, Position, PublicIdentity};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
@@ -228,6 +229,35 @@ pub async fn retire_others(
         .execute(db)
         .await?;
     Ok(())
+}
+
+/// The lives registered to a site, in the order in which they introduced themselves.
+pub async fn lives(db: &mut AnyConnection, site: &SiteId) -> Result<Vec<Life>, HubError> {
+    let rows = sqlx::query(
+        "SELECT incarnation, install, parent, parent_n, retired_beyond FROM incarnation WHERE site = $1
+         ORDER BY seen_at, incarnation",
+    )
+    .bind(site.as_str())
+    .fetch_all(db)
+    .await?;
+    let wrong = || HubError::corrupt("incarnation", site, "not its number of bytes");
+    rows.iter()
+        .map(|row| {
+            let bytes = |name| column::<Vec<u8>>(row, "incarnation", name);
+            let parent: Option<Vec<u8>> = column(row, "incarnation", "parent")?;
+            let n: Option<i64> = column(row, "incarnation", "parent_n")?;
+            let parent =
+                parent.map(|parent| Incarnation::from_slice(&parent).ok_or_else(wrong)).transpose()?;
+            let n = u64::try_from(n.unwrap_or_default()).map_err(|_| wrong())?;
+            let retired: Option<i64> = column(row, "incarnation", "retired_beyond")?;
+            Ok(Life {
+                incarnation: Incarnation::from_slice(&bytes("incarnation")?).ok_or_else(wrong)?,
+                parent: parent.map(|incarnation| Position { incarnation, n }),
+                install: InstallId::from_slice(&bytes("install")?).ok_or_else(wrong)?,
+                retired_beyond: retired.map(u64::try_from).transpose().map_err(|_| wrong())?,
+            })
+        })
+        .collect()
 }
 
 /// The incarnations registered to a site, each with its install.

@@ -76,7 +76,7 @@ pub async fn store(db: &mut AnyConnection, site: &SiteId, incoming: &Incoming) -
     let mut all = progress(db, site).await?;
     let found = all.iter().position(|progress| progress.incarnation() == incarnation);
     let mut progress = found.map_or_else(|| Progress::start(incarnation), |index| all.swap_remove(index));
-    if !progress.store(incoming.position.n, incoming.digest) {
+    if !progress.take(incoming) {
         return Ok(false);
     }
     save_all(db, &[(site, &progress)]).await?;

@@ -166,7 +166,7 @@ impl SiteDouble {
         self.up += 1;
         let item = Item::Change(change);
         let position = Position { incarnation: self.incarnation, n: self.up };
-        Incoming { position, digest: item.digest(), item }
+        Incoming { position, digest: item.digest(), item, gap: None }
     }
 
     pub fn batch(&self, items: Vec<Incoming>) -> Batch {

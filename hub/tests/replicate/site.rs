@@ -36,6 +36,8 @@ pub struct SimSite {
     lost: Vec<Change>,
     there: BTreeMap<DocumentId, Standing>,
     pub past: Vec<Incarnation>,
+    /// What the hub has said of its past: that it lacks something of it, that it is refused.
+    pub told: Vec<Notice>,
     identity: Identity,
     documents: BTreeMap<DocumentId, Document>,
     numbers: BTreeMap<DocumentId, u64>,
@@ -53,6 +55,7 @@ impl SimSite {
         let id: SiteId = id.parse().unwrap();
         let local = Local {
             backups: false,
+            lost: None,
             side: Side::Site,
             site: id.clone(),
             identity: identity.clone(),
@@ -61,8 +64,8 @@ impl SimSite {
             schema: Schema { min: 1, max: 1 },
             authority: Vec::new(),
         };
-        let remote = Remote { keys: PeerKeys(vec![hub]), progress: Vec::new() };
-        let settings = Settings { resend_after_ms: 300, ..Settings::default() };
+        let remote = Remote { keys: PeerKeys(vec![hub]), progress: Vec::new(), lives: Vec::new() };
+        let settings = Settings { resend_after_ms: 300, start_spread_ms: 0, ..Settings::default() };
         Self {
             id,
             session: Session::new(settings, local, remote),
@@ -74,6 +77,7 @@ impl SimSite {
             lost: Vec::new(),
             there: BTreeMap::new(),
             past: Vec::new(),
+            told: Vec::new(),
             identity,
             documents: BTreeMap::new(),
             numbers: BTreeMap::new(),
@@ -223,10 +227,7 @@ impl SimSite {
                             let incarnation = incoming.position.incarnation;
                             let progress =
                                 self.progress.entry(incarnation).or_insert(Progress::start(incarnation));
-                            assert!(
-                                progress.store(incoming.position.n, incoming.digest),
-                                "handed over twice"
-                            );
+                            assert!(progress.take(&incoming), "handed over twice");
                             self.received.push(incoming);
                         }
                         inputs.push_back(Input::Stored { refused: Vec::new() });
@@ -237,6 +238,12 @@ impl SimSite {
                         self.authority = Some(serde_json::from_slice(&bytes).unwrap());
                     }
                     Effect::Notice(Notice::Refused(refusal)) => self.refusals.push(refusal),
+                    Effect::Notice(notice @ (Notice::Behind(_) | Notice::Retired(_))) => {
+                        if let Notice::Behind(lost) = &notice {
+                            inputs.push_back(Input::Lost(lost.last().copied()));
+                        }
+                        self.told.push(notice);
+                    }
                     Effect::Notice(_) => {}
                     Effect::Look(look) => inputs.push_back(self.look(look)),
                     Effect::Mend(mend) => inputs.push_back(self.mend(mend)),

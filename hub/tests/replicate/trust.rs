@@ -4,7 +4,7 @@ use outpost_hub::app::documents;
 use outpost_model::id::{CommandId, DocumentKey, EventId, SiteId};
 use outpost_model::intent::HubEvent;
 use outpost_model::page::{LedgerFact, PageHeader, SiteDayFact};
-use outpost_sync::Input;
+use outpost_sync::{Incarnation, Input, Notice, Position};
 use uuid::Uuid;
 
 use crate::flow::{opening, units};
@@ -90,6 +90,43 @@ async fn a_site_that_claims_the_hubs_name_as_its_own_gets_nowhere() {
         pipe.until(&world, &mut site, |site| site.unacknowledged() == 0).await;
         assert_eq!(reasons(&world).await, ["author_not_registered"; 2]);
         assert_eq!(world.number("SELECT COUNT(*) FROM stock").await, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_life_without_its_past_takes_over_and_the_one_before_is_refused() {
+    for database in databases().await {
+        let world = World::open(database).await;
+        let mut site = world.enroll("berlin-1").await;
+        let (first, second) = (site.incarnation, Incarnation([7; 16]));
+        let own = ledger(&site.id.clone(), 0);
+        site.found(&own);
+        site.write(&own, opening("MUG", 7));
+        let mut pipe = world.connect(&mut site).await;
+        pipe.until_quiet(&world, &mut site).await;
+        pipe.cut(&world, &mut site).await;
+        // A database that was emptied: the next life names no parent.
+        site.pretend(second);
+        let mut pipe = world.connect(&mut site).await;
+        pipe.until_over(&world, &mut site).await;
+        assert_eq!(site.told, [Notice::Behind(vec![Position { incarnation: first, n: 2 }])]);
+        site.give(world.now(), Input::LineDown);
+        assert_eq!(world.number("SELECT COUNT(*) FROM incarnation WHERE retired_beyond = 0").await, 1);
+        let raised = "SELECT COUNT(*) FROM exception WHERE code = 'site_lost_its_past'";
+        assert_eq!(world.number(raised).await, 1);
+        // It is heard by the next peer, and nothing is held against it any more.
+        let mut pipe = world.connect(&mut site).await;
+        pipe.until(&world, &mut site, |site| site.session.is_established()).await;
+        assert_eq!(site.told.len(), 1);
+        pipe.cut(&world, &mut site).await;
+        // The life before goes on speaking.
+        site.pretend(first);
+        let mut pipe = world.connect(&mut site).await;
+        pipe.until(&world, &mut site, |site| site.told.len() == 2).await;
+        assert_eq!(site.told[1], Notice::Retired(first));
+        assert!(!site.session.is_established());
+        pipe.cut(&world, &mut site).await;
+        assert_eq!(world.number("SELECT COUNT(*) FROM exception WHERE code = 'clone_alive'").await, 1);
     }
 }
 

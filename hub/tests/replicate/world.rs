@@ -207,6 +207,31 @@ impl Pipe {
         self.until(world, site, |site| site.unacknowledged() == 0 && site.has_of_hub() >= end).await;
     }
 
+    /// Lets both talk until the peer ends by itself.
+    pub async fn until_over(&mut self, world: &World, site: &mut SimSite) {
+        let talk = async {
+            loop {
+                tokio::select! {
+                    frame = self.down.recv() => match frame {
+                        Some(frame) => self.answer(world, site, Input::Received(frame)).await,
+                        None => return,
+                    },
+                    () = tokio::time::sleep(Duration::from_millis(50)) => {
+                        self.answer(world, site, Input::Tick).await;
+                    }
+                }
+            }
+        };
+        assert!(tokio::time::timeout(PATIENCE, talk).await.is_ok(), "the peer goes on: {}", site.state());
+    }
+
+    /// Hands an input to the site, and what follows to a hub that may not listen any more.
+    async fn answer(&mut self, world: &World, site: &mut SimSite, input: Input) {
+        for frame in site.give(world.now(), input) {
+            let _ = self.up.send(Message::Input(Input::Received(frame))).await;
+        }
+    }
+
     /// Cuts the line and ends the peer.
     pub async fn cut(self, world: &World, site: &mut SimSite) {
         site.give(world.now(), Input::LineDown);

@@ -6,10 +6,10 @@
 
 use std::fmt::Debug;
 
-use crate::bytes::{DocumentId, Incarnation};
+use crate::bytes::{DocumentId, Incarnation, Running};
 use crate::document::Document;
 use crate::inspection::Entry;
-use crate::item::{Incoming, Item, Link, Mark, Outgoing, Position, Record};
+use crate::item::{Gap, Incoming, Item, Link, Mark, Outgoing, Position, Record};
 use crate::progress::Progress;
 use crate::session::Query;
 
@@ -45,6 +45,7 @@ pub fn run<J: JournalUnderTest>(mut fresh: impl FnMut() -> J) {
     an_acknowledgement_never_goes_back(&mut fresh());
     one_document_can_be_read_alone(&mut fresh());
     progress_survives_gaps_and_reopening(&mut fresh());
+    what_the_peer_has_forgotten_is_passed(&mut fresh());
     a_change_is_new_once(&mut fresh());
     two_documents_may_begin_with_the_same_change(&mut fresh());
     an_incarnation_is_used_once(&mut fresh());
@@ -78,7 +79,12 @@ fn document(name: &str, author: Incarnation, entries: usize) -> Vec<Item> {
 }
 
 fn incoming(n: u64, item: &Item) -> Incoming {
-    Incoming { position: Position { incarnation: PEER, n }, digest: item.digest(), item: item.clone() }
+    Incoming {
+        position: Position { incarnation: PEER, n },
+        digest: item.digest(),
+        item: item.clone(),
+        gap: None,
+    }
 }
 
 fn positions_are_dense_and_hashed<J: JournalUnderTest>(journal: &mut J) {
@@ -195,6 +201,21 @@ fn progress_survives_gaps_and_reopening<J: JournalUnderTest>(journal: &mut J) {
     assert_eq!(progress[0].mark(), straight, "the running hash does not depend on the order of arrival");
     assert_eq!(progress[0].beyond().len(), 0);
     assert!(must(journal.read(&ALL, 10, usize::MAX)).is_empty(), "the peer's items are not one's own");
+}
+
+fn what_the_peer_has_forgotten_is_passed<J: JournalUnderTest>(journal: &mut J) {
+    must(journal.mint(A));
+    must(journal.store(&incoming(1, &record("1"))));
+    let gap = Gap { from: 2, running: Running([5; 32]) };
+    let after = Incoming { gap: Some(gap), ..incoming(9, &record("9")) };
+    assert!(must(journal.store(&after)));
+    assert!(!must(journal.store(&after)));
+    assert!(must(journal.store(&incoming(10, &record("10")))));
+    journal.reopen();
+    let progress = must(journal.progress());
+    assert_eq!(progress[0].through(), 10, "what is gone counts as received");
+    assert_eq!(progress[0].running(), gap.running.next(&record("10").digest()));
+    assert!(!must(journal.store(&incoming(5, &record("5")))), "and is not taken later");
 }
 
 fn a_change_is_new_once<J: JournalUnderTest>(journal: &mut J) {

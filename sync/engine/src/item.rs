@@ -165,6 +165,18 @@ pub struct Outgoing {
     pub item: Item,
 }
 
+/// Items right before one that the peer does not keep any more: it had forgotten them when it had every reason to,
+/// and they are not to be had by position. Repair brings what they had added to documents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gap {
+    /// The first that is gone; the last is the one before the item that names the gap.
+    #[serde(rename = "f")]
+    pub from: u64,
+    /// The running hash at the item that names the gap, on the peer's word: it cannot be computed.
+    #[serde(rename = "h")]
+    pub running: Running,
+}
+
 /// An item of the peer's stream, complete and verified to be the peer's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Incoming {
@@ -174,4 +186,6 @@ pub struct Incoming {
     pub digest: Digest,
     /// What it is.
     pub item: Item,
+    /// What is gone right before it, if anything is: counted as received together with it.
+    pub gap: Option<Gap>,
 }

@@ -32,6 +32,7 @@ mod inspection;
 mod item;
 mod leb;
 mod limits;
+pub mod lineage;
 mod progress;
 pub mod repair;
 mod session;
@@ -45,7 +46,7 @@ pub use document::{Document, DocumentError, MergeError, Merged};
 pub use frame::Envelope;
 pub use identity::{Identity, IdentityError, PeerKeys, PublicIdentity};
 pub use inspection::{ChangeError, Content, Entry, Inspection, ObjectRef};
-pub use item::{Incoming, Item, Link, Mark, Outgoing, Position, Record, RecordError};
+pub use item::{Gap, Incoming, Item, Link, Mark, Outgoing, Position, Record, RecordError};
 pub use limits::Limits;
 pub use progress::{Progress, Span, spans};
 pub use session::{

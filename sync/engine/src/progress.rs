@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::bytes::{Digest, Incarnation, Running};
-use crate::item::Mark;
+use crate::item::{Gap, Incoming, Mark};
 
 /// Positions `from` to `through` of one incarnation, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +50,26 @@ impl Progress {
         let mut progress = Self { mark, beyond };
         progress.advance();
         progress
+    }
+
+    /// Counts an item as stored, and what is gone before it as received. `false` when it was stored before.
+    pub fn take(&mut self, incoming: &Incoming) -> bool {
+        self.store_after(incoming.position.n, incoming.digest, incoming.gap)
+    }
+
+    pub(crate) fn store_after(&mut self, n: u64, digest: Digest, gap: Option<Gap>) -> bool {
+        if self.contains(n) {
+            return false;
+        }
+        match gap.filter(|gap| gap.from <= self.mark.n + 1) {
+            Some(Gap { running, .. }) => {
+                self.mark = Mark { n, running, ..self.mark };
+                self.beyond = self.beyond.split_off(&(n + 1));
+                self.advance();
+                true
+            }
+            None => self.store(n, digest),
+        }
     }
 
     /// Counts one item as stored. `false` when it was stored before.
@@ -135,6 +155,25 @@ mod tests {
             prop_assert_eq!(progress.mark(), straight);
             prop_assert_eq!(progress.beyond().len(), 0);
         }
+    }
+
+    #[test]
+    fn a_gap_is_passed_only_by_whom_it_reaches() {
+        let digest = |n: u64| Digest([n as u8; 32]);
+        let running = Running([5; 32]);
+        let gap = |from| Some(Gap { from, running });
+        let mut progress = Progress::start(Incarnation([9; 16]));
+        progress.store(1, digest(1));
+        progress.store(4, digest(4));
+        progress.store(8, digest(8));
+        let behind = progress.clone();
+        assert!(progress.store_after(7, digest(7), gap(2)));
+        assert_eq!((progress.through(), progress.beyond().len()), (8, 0));
+        assert_eq!(progress.running(), running.next(&digest(8)), "the chain goes on from the peer's word");
+        assert!(!progress.store_after(7, digest(7), gap(2)));
+        let mut progress = behind;
+        assert!(progress.store_after(7, digest(7), gap(3)));
+        assert_eq!(progress.through(), 1, "item 2 is not said to be gone");
     }
 
     #[test]

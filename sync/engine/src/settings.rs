@@ -58,6 +58,12 @@ pub struct Settings {
     pub repair_group_documents: usize,
     /// Changes are gathered into one part until they weigh this.
     pub repair_part_bytes_max: usize,
+    /// A site says its first hello at a random moment of so long after its line came up.
+    pub start_spread_ms: u64,
+    /// A site with more items to send than this is kept waiting while too many others drain.
+    pub backlog_items_long: u64,
+    /// How long it is told to wait, plus up to as much again at random.
+    pub come_back_ms: u64,
 }
 
 impl Default for Settings {
@@ -90,6 +96,9 @@ impl Default for Settings {
             repair_page_documents: 256,
             repair_group_documents: 32,
             repair_part_bytes_max: 128 << 10,
+            start_spread_ms: 500,
+            backlog_items_long: 2_000,
+            come_back_ms: 10_000,
         }
     }
 }
@@ -122,7 +131,7 @@ impl Settings {
         let group = Self::REPAIR_GROUP_DOCUMENTS_LIMIT as u64;
         // A part is full only with the change that fills it, and must still unpack.
         let part = self.inflated_bytes_max as u64 / 8;
-        let rows: [(&'static str, u64, u64, u64); 27] = [
+        let rows: [(&'static str, u64, u64, u64); 30] = [
             ("hello_every_ms", self.hello_every_ms, 100, day),
             ("hello_retry_ms", self.hello_retry_ms, 10, self.hello_every_ms),
             ("silent_after_ms", self.silent_after_ms, self.hello_every_ms, day),
@@ -150,6 +159,9 @@ impl Settings {
             ("repair_page_documents", self.repair_page_documents as u64, 1, 1_000),
             ("repair_group_documents", self.repair_group_documents as u64, 1, group),
             ("repair_part_bytes_max", self.repair_part_bytes_max as u64, 1 << 10, part),
+            ("start_spread_ms", self.start_spread_ms, 0, 60_000),
+            ("backlog_items_long", self.backlog_items_long, 1, 10_000_000),
+            ("come_back_ms", self.come_back_ms, 100, 600_000),
         ];
         for (setting, found, min, max) in rows {
             if found < min || found > max {

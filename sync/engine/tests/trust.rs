@@ -105,7 +105,7 @@ fn a_restored_edge_is_noticed_by_the_hub() {
     world.restart(Side::Site);
     world.run(5_000);
     let told = |notice: &Notice| matches!(notice, Notice::PeerRolledBack { here: 6, there: 3, .. });
-    assert_eq!(count(&world.bob.notices, told), 1);
+    assert_eq!(count(&world.bob.notices, told), 2, "by the hello, and by the one that confirms the loss");
 }
 
 #[test]

@@ -47,23 +47,50 @@ pub fn save(conn: &Connection, doc: &DocumentId, saved: &[u8]) -> Result<(), Jou
     Ok(())
 }
 
+/// What one call of [`forget`] did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Rows it looked at.
+    pub seen: usize,
+    /// Rows it dropped.
+    pub dropped: usize,
+    /// It came to the end of the log: the next call begins at its start.
+    pub at_end: bool,
+}
+
 /// Drops rows that nobody needs: own items that are acknowledged and the peers' changes, where the saved form of
-/// their document holds them. Drops at most `limit` and says how many it was. The newest row stays, or its position
-/// would be given again, to a change that a saved form then seems to hold.
-pub fn forget(conn: &Connection, limit: usize) -> Result<usize, JournalError> {
-    let dropped = conn
+/// their document holds them. A call looks at the next `rows` rows of the log and at no others, however long it is.
+/// The newest row stays, or its position would be given again, to a change that a saved form then seems to hold.
+pub fn forget(conn: &Connection, rows: usize) -> Result<Swept, JournalError> {
+    let after: i64 = conn.query_row("SELECT after FROM sync_sweep", [], |row| row.get(0))?;
+    let (seen, through): (usize, Option<i64>) = conn
         .prepare_cached(
-            "DELETE FROM sync_change WHERE position IN (
-                SELECT c.position FROM sync_change c
-                JOIN sync_incarnation s ON s.ord = c.origin
-                LEFT JOIN sync_document d ON d.doc = c.doc
-                WHERE (s.owner != '' OR c.n <= s.acknowledged)
-                  AND (c.doc IS NULL OR c.position <= d.through)
-                  AND c.position < (SELECT MAX(position) FROM sync_change)
-                ORDER BY c.position LIMIT ?1)",
+            "SELECT COUNT(*), MAX(position) FROM
+                (SELECT position FROM sync_change WHERE position > ?1 ORDER BY position LIMIT ?2)",
         )?
-        .execute(params![i64::try_from(limit).unwrap_or(i64::MAX)])?;
-    Ok(dropped)
+        .query_row(params![after, i64::try_from(rows).unwrap_or(i64::MAX)], |row| {
+            Ok((row.get::<_, i64>(0)? as usize, row.get(1)?))
+        })?;
+    let mut dropped = 0;
+    if let Some(through) = through {
+        // A cross join keeps SQLite from beginning with another table than the log.
+        dropped = conn
+            .prepare_cached(
+                "DELETE FROM sync_change WHERE position IN (
+                    SELECT c.position FROM sync_change c
+                    CROSS JOIN sync_incarnation s ON s.ord = c.origin
+                    LEFT JOIN sync_document d ON d.doc = c.doc
+                    WHERE c.position > ?1 AND c.position <= ?2
+                      AND (s.owner != '' OR c.n <= s.acknowledged)
+                      AND (c.doc IS NULL OR c.position <= d.through)
+                      AND c.position < (SELECT MAX(position) FROM sync_change))",
+            )?
+            .execute(params![after, through])?;
+    }
+    let at_end = seen < rows;
+    let next = if at_end { 0 } else { through.unwrap_or(0) };
+    conn.prepare_cached("UPDATE sync_sweep SET after = ?1")?.execute(params![next])?;
+    Ok(Swept { seen, dropped, at_end })
 }
 
 /// Drops a document that is archived elsewhere: its saved form, its acknowledged own changes and the peers'

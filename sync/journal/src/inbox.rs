@@ -140,7 +140,7 @@ fn advance(
     incoming: &Incoming,
 ) -> Result<bool, JournalError> {
     let n = incoming.position.n;
-    if !progress.store(n, incoming.digest) {
+    if !progress.take(incoming) {
         return Ok(false);
     }
     let mark = progress.mark();
@@ -151,7 +151,7 @@ fn advance(
     }
     conn.prepare_cached("UPDATE sync_incarnation SET last = ?2, running = ?3 WHERE ord = ?1")?
         .execute(params![origin, mark.n as i64, mark.running.0])?;
-    if mark.n > n {
+    if mark.n > n || incoming.gap.is_some() {
         conn.prepare_cached("DELETE FROM sync_beyond WHERE origin = ?1 AND n <= ?2")?
             .execute(params![origin, mark.n as i64])?;
     }

@@ -27,9 +27,9 @@ mod quarantine;
 mod repair;
 mod schema;
 
-pub use document::{Kept, discard, forget, load, save};
+pub use document::{Kept, Swept, discard, forget, load, save};
 pub use inbox::{Stored, count, note_frame, progress, store};
-pub use outbox::{Depth, acknowledge, append, current, depth, links, mint, read};
+pub use outbox::{Acknowledged, Depth, acknowledge, append, current, depth, holds, links, mint, read};
 pub use parked::{ParkLimits, Parked, park, parked, parked_of, unpark};
 pub use quarantine::{SetAside, held_changes, release, set_aside, vouch, vouched};
 pub use repair::{Entry, document_at, entry, held, keep, look, note, stand};

@@ -8,9 +8,17 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::{JournalError, damaged};
 
-/// Stores a fresh incarnation whose parent is the current one. From now on [`append`] writes with it.
+/// Stores a fresh incarnation whose parent is the last one in which anything was written: one in which nothing was
+/// has left no trace elsewhere, and would break the chain for who follows it. From now on [`append`] writes with it.
 pub fn mint(conn: &Connection, incarnation: Incarnation) -> Result<Link, JournalError> {
-    let parent = current(conn)?.map(|mark| mark.position());
+    let parent = conn
+        .prepare_cached(
+            "SELECT id, last FROM sync_incarnation WHERE owner = '' AND last > 0 ORDER BY ord DESC LIMIT 1",
+        )?
+        .query_row([], |row| {
+            Ok(Position { incarnation: Incarnation(row.get(0)?), n: row.get::<_, i64>(1)? as u64 })
+        })
+        .optional()?;
     let start = Mark::start(incarnation);
     let inserted = conn.execute(
         "INSERT INTO sync_incarnation(id, parent, parent_last, running) VALUES (?1, ?2, ?3, ?4)
@@ -181,39 +189,79 @@ fn outgoing(row: &Row<'_>) -> Result<Outgoing, JournalError> {
     Ok(Outgoing { mark, item })
 }
 
-/// Notes that the peer has everything through a mark. Earlier marks and unknown incarnations change nothing.
-pub fn acknowledge(conn: &Connection, mark: &Mark) -> Result<(), JournalError> {
-    conn.prepare_cached(
-        "UPDATE sync_incarnation SET acknowledged = MAX(acknowledged, MIN(?2, last))
-         WHERE owner = '' AND id = ?1",
-    )?
-    .execute(params![mark.incarnation.0, mark.n as i64])?;
-    Ok(())
+/// What became of an acknowledgement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Acknowledged {
+    /// It is noted, or says nothing new.
+    Noted,
+    /// Its running hash is not the one here: the two streams are not the same, and nothing is forgotten on its word.
+    Diverged,
+}
+
+/// Notes that the peer has everything through a mark for good. Earlier marks and unknown incarnations change nothing.
+/// A mark that says something new is compared with the running hash here: its item is still kept.
+pub fn acknowledge(conn: &Connection, mark: &Mark) -> Result<Acknowledged, JournalError> {
+    let n = mark.n as i64;
+    let known: Option<(i64, Option<[u8; 32]>)> = conn
+        .prepare_cached(
+            "SELECT s.ord, c.running FROM sync_incarnation s
+             LEFT JOIN sync_change c ON c.origin = s.ord AND c.n = ?2
+             WHERE s.owner = '' AND s.id = ?1 AND s.acknowledged < ?2",
+        )?
+        .query_row(params![mark.incarnation.0, n], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((ord, running)) = known else { return Ok(Acknowledged::Noted) };
+    // A number beyond the last one, or an item that is gone though nobody had it, is not the same stream either.
+    if running != Some(mark.running.0) {
+        return Ok(Acknowledged::Diverged);
+    }
+    conn.prepare_cached("UPDATE sync_incarnation SET acknowledged = ?2 WHERE ord = ?1")?
+        .execute(params![ord, n])?;
+    Ok(Acknowledged::Noted)
+}
+
+/// Whether the own stream reaches a position.
+pub fn holds(conn: &Connection, position: &Position) -> Result<bool, JournalError> {
+    let mut find = conn.prepare_cached(
+        "SELECT EXISTS(SELECT 1 FROM sync_incarnation WHERE owner = '' AND id = ?1 AND last >= ?2)",
+    )?;
+    Ok(find.query_row(params![position.incarnation.0, position.n as i64], |row| row.get(0))?)
 }
 
 /// How much waits for the peer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Depth {
-    /// Items that are not acknowledged.
+    /// Items that the peer has not stored, as far as is known.
     pub unacknowledged: u64,
-    /// When the oldest of them was written, milliseconds since 1970.
+    /// Items that the peer has not acknowledged for good: these and what is stored there but in no backup yet.
+    pub unsaved: u64,
+    /// When the oldest that is not stored was written, milliseconds since 1970.
     pub oldest_written_at_ms: Option<i64>,
 }
 
-/// Counts what waits for the peer.
-pub fn depth(conn: &Connection) -> Result<Depth, JournalError> {
-    let waiting: i64 = conn
-        .prepare_cached(
-            "SELECT COALESCE(SUM(last - acknowledged), 0) FROM sync_incarnation WHERE owner = ''",
-        )?
-        .query_row([], |row| row.get(0))?;
-    let oldest = conn
-        .prepare_cached(
-            "SELECT c.written_at FROM sync_incarnation s JOIN sync_change c ON c.origin = s.ord
-                AND c.n = s.acknowledged + 1
-             WHERE s.owner = '' AND s.acknowledged < s.last ORDER BY s.ord LIMIT 1",
-        )?
-        .query_row([], |row| row.get(0))
-        .optional()?;
-    Ok(Depth { unacknowledged: waiting as u64, oldest_written_at_ms: oldest })
+/// Counts what waits for the peer. `stored` is what the session knows the peer to have stored, which may be more than
+/// it has acknowledged for good.
+pub fn depth(conn: &Connection, stored: &[Position]) -> Result<Depth, JournalError> {
+    let mut lives = conn.prepare_cached(
+        "SELECT ord, id, last, acknowledged FROM sync_incarnation WHERE owner = '' AND acknowledged < last
+         ORDER BY ord",
+    )?;
+    let mut written_at =
+        conn.prepare_cached("SELECT written_at FROM sync_change WHERE origin = ?1 AND n = ?2")?;
+    let mut depth = Depth::default();
+    let mut rows = lives.query([])?;
+    while let Some(row) = rows.next()? {
+        let (ord, id): (i64, [u8; 16]) = (row.get(0)?, row.get(1)?);
+        let (last, acknowledged) = (row.get::<_, i64>(2)? as u64, row.get::<_, i64>(3)? as u64);
+        let there =
+            stored.iter().find(|position| position.incarnation.0 == id).map_or(0, |position| position.n);
+        let there = there.clamp(acknowledged, last);
+        depth.unsaved += last - acknowledged;
+        depth.unacknowledged += last - there;
+        if there < last && depth.oldest_written_at_ms.is_none() {
+            let found = written_at.query_row(params![ord, there as i64 + 1], |row| row.get(0));
+            depth.oldest_written_at_ms = found.optional()?;
+        }
+    }
+    Ok(depth)
 }

@@ -4,10 +4,10 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::JournalError;
 
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 
 /// One step per version of the schema, the first from nothing.
-const STEPS: [&str; VERSION as usize] = [FIRST, LEANER, REPAIR];
+const STEPS: [&str; VERSION as usize] = [FIRST, LEANER, REPAIR, SWEEP];
 
 const FIRST: &str = "
     -- One row per incarnation of this replica (no owner) and of each peer (the peer's name).
@@ -122,6 +122,15 @@ const REPAIR: &str = "
     CREATE INDEX sync_quarantine_of_document ON sync_quarantine(doc, id) WHERE doc IS NOT NULL;
     -- Incarnations of this site that it does not remember, and that the hub says were its own.
     CREATE TABLE sync_past(id BLOB PRIMARY KEY CHECK(length(id) = 16)) STRICT, WITHOUT ROWID;
+";
+
+const SWEEP: &str = "
+    -- How far the log was looked through for what can be forgotten.
+    CREATE TABLE sync_sweep(
+        only INTEGER PRIMARY KEY CHECK(only = 0),
+        after INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO sync_sweep(only, after) VALUES (0, 0);
 ";
 
 /// Brings the journal's tables to this version. Call it inside a transaction; it does nothing when there is

@@ -57,7 +57,7 @@ impl JournalUnderTest for File {
     }
 
     fn acknowledge(&mut self, mark: &Mark) -> Result<(), JournalError> {
-        self.write(|tx| journal::acknowledge(tx, mark))
+        self.write(|tx| journal::acknowledge(tx, mark).map(|_| ()))
     }
 
     fn links(&mut self) -> Result<Vec<Link>, JournalError> {
@@ -65,7 +65,7 @@ impl JournalUnderTest for File {
     }
 
     fn unacknowledged(&mut self) -> Result<u64, JournalError> {
-        Ok(journal::depth(&self.conn)?.unacknowledged)
+        Ok(journal::depth(&self.conn, &[])?.unacknowledged)
     }
 
     fn store(&mut self, incoming: &Incoming) -> Result<bool, JournalError> {

@@ -55,7 +55,7 @@ fn expected(conn: &Connection, names: &[&str]) -> Buckets {
 
 fn incoming(n: u64, change: &Change) -> Incoming {
     let item = Item::Change(change.clone());
-    Incoming { position: Position { incarnation: HUB, n }, digest: item.digest(), item }
+    Incoming { position: Position { incarnation: HUB, n }, digest: item.digest(), gap: None, item }
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn what_the_other_side_lacks_is_found_after_saving_and_forgetting() {
         journal::store(&conn, "hub", 1, &incoming(n as u64 + 1, change)).unwrap();
     }
     journal::save(&conn, &id("case/1"), &open(&conn, "case/1").save().unwrap()).unwrap();
-    assert_eq!(journal::forget(&conn, 100).unwrap(), 4, "the newest stays");
+    assert_eq!(journal::forget(&conn, 100).unwrap().dropped, 4, "the newest stays");
     let wanted = |has: Vec<(Incarnation, u64)>| {
         let of = vec![Wanted { doc: id("case/1"), has: Some(has) }, Wanted { doc: id("case/9"), has: None }];
         match journal::look(&conn, "hub", &Look::Documents { of, bytes_max: 1 << 20 }).unwrap() {

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use outpost_journal as journal;
-use outpost_journal::{JournalError, SetAside, Stored};
+use outpost_journal::{Acknowledged, JournalError, SetAside, Stored, Swept};
 use outpost_sync::{
     Change, Document, DocumentId, Entry, Incarnation, Incoming, Item, Mark, Position, Query, Record,
 };
@@ -45,7 +45,7 @@ fn write(conn: &Connection, document: &mut Document, n: usize) -> Mark {
 }
 
 fn incoming(n: u64, item: Item) -> Incoming {
-    Incoming { position: Position { incarnation: HUB, n }, digest: item.digest(), item }
+    Incoming { position: Position { incarnation: HUB, n }, digest: item.digest(), item, gap: None }
 }
 
 fn rows(conn: &Connection, table: &str) -> i64 {
@@ -75,16 +75,88 @@ fn only_what_is_acknowledged_and_saved_is_forgotten() {
     let mut document = founded(&conn);
     let first = write(&conn, &mut document, 1);
     write(&conn, &mut document, 2);
-    assert_eq!(journal::forget(&conn, 100).unwrap(), 0, "nothing is saved");
+    assert_eq!(journal::forget(&conn, 100).unwrap().dropped, 0, "nothing is saved");
     journal::save(&conn, &doc(), &document.save().unwrap()).unwrap();
     journal::acknowledge(&conn, &first).unwrap();
-    assert_eq!(journal::forget(&conn, 1).unwrap(), 1, "at most as many as asked for");
-    assert_eq!(journal::forget(&conn, 100).unwrap(), 1);
+    assert_eq!(journal::forget(&conn, 1).unwrap(), Swept { seen: 1, dropped: 1, at_end: false });
+    assert_eq!(journal::forget(&conn, 100).unwrap(), Swept { seen: 2, dropped: 1, at_end: true });
     assert_eq!(rows(&conn, "sync_change"), 1, "the second own change waits for its acknowledgement");
     assert_eq!(open(&conn).entries().len(), 2);
     let waiting = journal::read(&conn, &Query::After { after: None }, 10, usize::MAX).unwrap();
     assert_eq!(waiting.len(), 1);
     assert_eq!(waiting[0].mark.n, 2);
+}
+
+/// Steps of SQLite's machine that one sweep takes in a log of so many rows that must all stay.
+fn steps_of_a_sweep(length: u64) -> u64 {
+    let (_dir, conn) = database();
+    conn.execute_batch("BEGIN").unwrap();
+    for n in 0..length {
+        let record = Record { kind: "scan".to_owned(), key: n.to_string(), bytes: Vec::new() };
+        journal::append(&conn, 1, &Item::Record(record)).unwrap();
+    }
+    conn.execute_batch("COMMIT").unwrap();
+    let steps = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let counted = steps.clone();
+    let count = move || {
+        counted.fetch_add(10, std::sync::atomic::Ordering::Relaxed);
+        false
+    };
+    conn.progress_handler(10, Some(count)).unwrap();
+    assert_eq!(journal::forget(&conn, 1_000).unwrap(), Swept { seen: 1_000, dropped: 0, at_end: false });
+    steps.load(std::sync::atomic::Ordering::Relaxed)
+}
+
+#[test]
+fn a_sweep_costs_the_same_however_long_the_log_is() {
+    let (short, long) = (steps_of_a_sweep(2_000), steps_of_a_sweep(50_000));
+    assert!(long <= short + short / 10, "{long} steps in a log of 50,000 rows, {short} in one of 2,000");
+    assert!(long < 100 * 1_000, "{long} steps for 1,000 rows");
+}
+
+#[test]
+fn sweeps_go_round_and_find_what_has_become_forgettable_behind_them() {
+    let (_dir, conn) = database();
+    let marks: Vec<Mark> = (0..25)
+        .map(|n| {
+            let record = Record { kind: "scan".to_owned(), key: n.to_string(), bytes: Vec::new() };
+            journal::append(&conn, 1, &Item::Record(record)).unwrap()
+        })
+        .collect();
+    journal::forget(&conn, 10).unwrap();
+    journal::acknowledge(&conn, &marks[4]).unwrap();
+    let dropped: Vec<usize> = (0..4).map(|_| journal::forget(&conn, 10).unwrap().dropped).collect();
+    assert_eq!(dropped, [0, 0, 5, 0], "the rest of the log first, then its beginning");
+    assert_eq!(rows(&conn, "sync_change"), 20);
+}
+
+#[test]
+fn an_acknowledgement_of_another_stream_forgets_nothing() {
+    let (_dir, conn) = database();
+    let record = |key: &str| Record { kind: "scan".to_owned(), key: key.to_owned(), bytes: Vec::new() };
+    let mark = journal::append(&conn, 1, &Item::Record(record("1"))).unwrap();
+    let other = Mark { running: outpost_sync::Running([9; 32]), ..mark };
+    assert_eq!(journal::acknowledge(&conn, &other).unwrap(), Acknowledged::Diverged);
+    let beyond = Mark { n: 2, ..mark };
+    assert_eq!(journal::acknowledge(&conn, &beyond).unwrap(), Acknowledged::Diverged);
+    assert_eq!(journal::depth(&conn, &[]).unwrap().unsaved, 1);
+    assert_eq!(journal::acknowledge(&conn, &mark).unwrap(), Acknowledged::Noted);
+    assert_eq!(journal::acknowledge(&conn, &other).unwrap(), Acknowledged::Noted, "it says nothing new");
+    assert_eq!(journal::depth(&conn, &[]).unwrap().unsaved, 0);
+}
+
+#[test]
+fn a_life_in_which_nothing_was_written_is_nobodys_parent() {
+    let (_dir, conn) = database();
+    let life = |byte: u8| Incarnation([byte; 16]);
+    assert_eq!(journal::mint(&conn, life(3)).unwrap().parent, None);
+    let record = Record { kind: "scan".to_owned(), key: String::new(), bytes: Vec::new() };
+    let mark = journal::append(&conn, 1, &Item::Record(record)).unwrap();
+    assert_eq!(journal::mint(&conn, life(4)).unwrap().parent, Some(mark.position()));
+    assert_eq!(journal::mint(&conn, life(5)).unwrap().parent, Some(mark.position()));
+    assert!(journal::holds(&conn, &mark.position()).unwrap());
+    assert!(!journal::holds(&conn, &Position { n: 2, ..mark.position() }).unwrap());
+    assert!(!journal::holds(&conn, &Position { incarnation: life(9), n: 1 }).unwrap());
 }
 
 #[test]
@@ -94,10 +166,14 @@ fn a_position_of_the_log_is_never_given_twice() {
     let mark = write(&conn, &mut document, 1);
     journal::save(&conn, &doc(), &document.save().unwrap()).unwrap();
     journal::acknowledge(&conn, &mark).unwrap();
-    assert_eq!(journal::forget(&conn, 100).unwrap(), 1, "the newest row stays and keeps its position");
+    assert_eq!(
+        journal::forget(&conn, 100).unwrap().dropped,
+        1,
+        "the newest row stays and keeps its position"
+    );
     write(&conn, &mut document, 2);
     assert_eq!(open(&conn).entries().len(), 2, "or the new change would lie before the saved form");
-    assert_eq!(journal::forget(&conn, 100).unwrap(), 1, "it goes when there is a newer one");
+    assert_eq!(journal::forget(&conn, 100).unwrap().dropped, 1, "it goes when there is a newer one");
 }
 
 #[test]
@@ -105,14 +181,16 @@ fn a_record_waits_and_is_forgotten_when_it_is_acknowledged() {
     let (_dir, conn) = database();
     let record = Record { kind: "scan".to_owned(), key: String::new(), bytes: vec![0; 100 << 10] };
     let mark = journal::append(&conn, 7, &Item::Record(record.clone())).unwrap();
-    let depth = journal::depth(&conn).unwrap();
-    assert_eq!((depth.unacknowledged, depth.oldest_written_at_ms), (1, Some(7)));
-    assert_eq!(journal::forget(&conn, 100).unwrap(), 0);
+    let depth = journal::depth(&conn, &[]).unwrap();
+    assert_eq!((depth.unacknowledged, depth.unsaved, depth.oldest_written_at_ms), (1, 1, Some(7)));
+    let stored = journal::depth(&conn, &[mark.position()]).unwrap();
+    assert_eq!((stored.unacknowledged, stored.unsaved, stored.oldest_written_at_ms), (0, 1, None));
+    assert_eq!(journal::forget(&conn, 100).unwrap().dropped, 0);
     journal::acknowledge(&conn, &mark).unwrap();
-    assert_eq!(journal::depth(&conn).unwrap(), journal::Depth::default());
-    assert_eq!(journal::forget(&conn, 100).unwrap(), 0, "the newest row of all stays");
+    assert_eq!(journal::depth(&conn, &[]).unwrap(), journal::Depth::default());
+    assert_eq!(journal::forget(&conn, 100).unwrap().dropped, 0, "the newest row of all stays");
     journal::append(&conn, 8, &Item::Record(Record { bytes: vec![1], ..record.clone() })).unwrap();
-    assert_eq!(journal::forget(&conn, 100).unwrap(), 1);
+    assert_eq!(journal::forget(&conn, 100).unwrap().dropped, 1);
     let long = Record { bytes: vec![0; (100 << 10) + 1], ..record };
     assert!(matches!(journal::append(&conn, 7, &Item::Record(long)), Err(JournalError::Record(_))));
 }

@@ -24,6 +24,9 @@ const RESTED_WITHIN: Duration = Duration::from_secs(120);
 const NOTICED_WITHIN: Duration = Duration::from_secs(60);
 /// What people at both ends must be told.
 const CLONE: &str = "clone_alive";
+/// What else follows from two appliances at work: the other's past is not the site's, what both have written into one
+/// document is held, and nothing is promised from the site while it is not known which is the right one.
+const FOLLOWS: [&str; 5] = ["site_lost_its_past", "stream_forgotten", "quarantined", "no_site_left", CLONE];
 
 /// Plays it.
 pub async fn play(scale: Scale, keep: Option<PathBuf>) -> Result<Told> {
@@ -70,7 +73,7 @@ pub async fn play(scale: Scale, keep: Option<PathBuf>) -> Result<Told> {
     let settled = room.settle(RESTED_WITHIN).await?;
 
     let mut told = Told::default();
-    ledger::check(&room, &[CLONE, "site_cloned", "site_rolled_back"], &mut told).await?;
+    ledger::check(&room, &FOLLOWS, &mut told).await?;
     let told_at_hub = ledger::exceptions(&room).await?.iter().any(|exception| exception["code"] == CLONE);
     told.require(told_at_site && told_at_hub, || {
         format!("{CLONE} was raised at the refused appliance: {told_at_site}, at the hub: {told_at_hub}")

@@ -58,13 +58,10 @@ pub enum Scenario {
     RestoredHub,
 }
 
-/// What is played only when it is asked for by name: docs/real-parts.md says what does not hold in it yet.
-const BY_NAME_ONLY: [Scenario; 3] = [Scenario::Clones, Scenario::RestoredEdge, Scenario::RestoredHub];
-
 /// Options of the scenarios.
 #[derive(Debug, clap::Args)]
 pub struct PartsArgs {
-    /// Only this one; may be said more than once. When absent, all but clones, restored-edge and restored-hub.
+    /// Only this one; may be said more than once. When absent, all of them.
     #[arg(long = "scenario", value_name = "NAME")]
     scenarios: Vec<Scenario>,
     /// Verdicts as JSON, one line each.
@@ -78,8 +75,8 @@ pub struct PartsArgs {
 /// Plays scenarios and says what came of them. Fails when one of them does.
 pub async fn run(args: PartsArgs) -> Result<ExitCode> {
     let scale = Scale(scale()?);
-    let usual = Scenario::value_variants().iter().filter(|scenario| !BY_NAME_ONLY.contains(scenario));
-    let chosen = if args.scenarios.is_empty() { usual.copied().collect() } else { args.scenarios };
+    let all = Scenario::value_variants();
+    let chosen = if args.scenarios.is_empty() { all.to_vec() } else { args.scenarios };
     let mut failed = 0;
     for scenario in chosen {
         let verdict = play(scenario, scale, args.keep.as_deref()).await?;

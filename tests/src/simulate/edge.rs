@@ -7,12 +7,12 @@ use anyhow::{Context, Result};
 use outpost_edge::replicate::acknowledged::Acknowledged;
 use outpost_edge::replicate::apply::HUB;
 use outpost_edge::replicate::conversation;
-use outpost_edge::store;
+use outpost_edge::store::{self, past};
 use outpost_edge::write::{Answer, Core, Job, Limits, News};
 use outpost_edge::{Ids, Moment, Site};
 use outpost_model::id::SiteId;
 use outpost_sync::{
-    Effect, Identity, Incarnation, Input, Mark, Notice, PublicIdentity, Refusal, Session, Settings,
+    Effect, Identity, Incarnation, Input, Mark, Notice, Position, PublicIdentity, Refusal, Session, Settings,
 };
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -76,6 +76,8 @@ pub struct Running {
     session: Session,
     incarnation: Incarnation,
     acknowledged: Acknowledged,
+    /// What the session knows to be lost.
+    lost: Option<Position>,
     /// Of a defect: what was acknowledged and is still to be stored.
     owed: Vec<Job>,
 }
@@ -168,12 +170,14 @@ impl EdgeNode {
             self.hub,
         )?;
         let incarnation = core.incarnation();
+        let lost = past::open(core.connection())?.and_then(|loss| loss.lost.last().copied());
         self.running = Some(Running {
             core,
             session,
             incarnation,
             acknowledged: Acknowledged::default(),
             acknowledge_at: None,
+            lost,
             owed: Vec::new(),
         });
         self.line_up = false;
@@ -393,6 +397,14 @@ impl EdgeNode {
             running.incarnation = running.core.incarnation();
             if self.defect != Some(Defect::ForgetToIntroduce) {
                 inputs.push_back(Input::Links(outpost_journal::links(running.core.connection())?));
+            }
+        }
+        if jobs.iter().any(|job| matches!(job, Job::Lost(_) | Job::Behind(_) | Job::Same(_) | Job::Merge(_)))
+        {
+            let loss = past::open(running.core.connection())?;
+            let lost = loss.and_then(|loss| loss.lost.last().copied());
+            if std::mem::replace(&mut running.lost, lost) != lost {
+                inputs.push_back(Input::Lost(lost));
             }
         }
         if committed.wrote {

@@ -93,7 +93,7 @@ impl World {
         for edge in &self.edges {
             let id = &edge.id;
             let Some(running) = &edge.running else { return Ok(Some(format!("{id} is down"))) };
-            let depth = outpost_journal::depth(running.core.connection())?.unacknowledged;
+            let depth = outpost_journal::depth(running.core.connection(), &[])?.unacknowledged;
             if depth > 0 {
                 return Ok(Some(format!("{depth} items of {id} are not acknowledged")));
             }

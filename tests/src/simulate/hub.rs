@@ -273,12 +273,11 @@ impl HubNode {
             }
             peer.note_heard().await
         });
-        if let Err(error) = outcome {
-            // As the driver does: the next frame begins a new conversation.
+        // As the driver does: the next frame begins a new conversation.
+        if outcome.is_err() || peer.is_over() {
             running.peers.remove(site);
-            return Err(error.into());
         }
-        Ok(())
+        Ok(outcome?)
     }
 
     /// Hands on what committed transactions had to say. `true` when orders may be routed or labels bought.
@@ -296,6 +295,9 @@ impl HubNode {
             if let Some(peer) = running.peers.get_mut(&site) {
                 self.hands.set(self.clocks.reading(now));
                 self.runtime.block_on(peer.refresh())?;
+                if peer.is_over() {
+                    running.peers.remove(&site);
+                }
             }
         }
     }

@@ -97,9 +97,10 @@ impl Rogue {
             schema: Schema { min: 1, max: 1 },
             authority: Vec::new(),
             backups: false,
+            lost: None,
         };
-        let session =
-            Session::new(settings(), local, Remote { keys: PeerKeys(vec![hub]), progress: Vec::new() });
+        let hub = Remote { keys: PeerKeys(vec![hub]), progress: Vec::new(), lives: Vec::new() };
+        let session = Session::new(settings(), local, hub);
         Ok(Self { until, document: id.to_string(), session, log, rng })
     }
 

@@ -189,7 +189,7 @@ pub struct Shell {
 impl Shell {
     /// Reads what it shows.
     pub fn read(conn: &Connection, frame: &Frame, tab: Tab) -> StoreResult<Self> {
-        let waiting = outpost_journal::depth(conn)?.unacknowledged;
+        let waiting = outpost_journal::depth(conn, &frame.line.stored)?.unacknowledged;
         let asking = print_job::live(conn)?.iter().filter(|job| job.state.asks_a_person()).count();
         let troubled = |status: &&PrinterStatus| {
             matches!(status.state, PrinterState::NeedsAttention(_) | PrinterState::Offline)

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::moment::Moment;
 use crate::replicate::LineState;
 use crate::site::Site;
-use crate::store::{StoreResult, authority, identity, serial};
+use crate::store::{StoreResult, authority, identity, past, serial};
 use crate::write::trusted_time;
 
 /// How the site stands with the hub.
@@ -19,8 +19,12 @@ pub struct SyncView {
     pub line: LineState,
     /// Whether the hub ever let this appliance in.
     pub enrolled: bool,
-    /// Changes and records the hub has not acknowledged.
+    /// Changes and records the hub has not stored, as far as is known.
     pub unacknowledged: u64,
+    /// Those, and what the hub has stored but in no backup yet: what is kept here to be sent once more.
+    pub unsaved: u64,
+    /// Whether something of this site's past is lost and not restored by the hub yet: it grants nothing until then.
+    pub lost: bool,
     /// When the oldest of them was written.
     pub oldest_unacknowledged_at: Option<UtcMillis>,
     /// The authority in force.
@@ -67,7 +71,7 @@ fn held(conn: &Connection) -> StoreResult<Vec<HeldDocument>> {
 
 /// Reads how the site stands with the hub.
 pub fn load(conn: &Connection, site: &Site, now: &Moment, line: LineState) -> StoreResult<SyncView> {
-    let depth = outpost_journal::depth(conn)?;
+    let depth = outpost_journal::depth(conn, &line.stored)?;
     let time = trusted_time(authority::hub_time(conn)?, site, now);
     let set_aside: i64 =
         conn.query_row("SELECT count(*) FROM sync_quarantine WHERE n IS NOT NULL", [], |row| row.get(0))?;
@@ -75,6 +79,8 @@ pub fn load(conn: &Connection, site: &Site, now: &Moment, line: LineState) -> St
         line,
         enrolled: identity::enrollment(conn)?.is_some(),
         unacknowledged: depth.unacknowledged,
+        unsaved: depth.unsaved,
+        lost: past::open(conn)?.is_some(),
         oldest_unacknowledged_at: depth.oldest_written_at_ms.map(UtcMillis),
         authority: authority::load(conn)?,
         hub_time_at_most: match time {

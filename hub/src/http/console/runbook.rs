@@ -1,5 +1,7 @@
 //! What each exception means and what to do about it, in the words of whoever has to.
 
+mod line;
+
 /// The page of a runbook for one code.
 pub struct Runbook {
     /// The stable code.
@@ -12,7 +14,11 @@ pub struct Runbook {
 
 /// The runbook for a code; for a code without one, where to look.
 pub fn of(code: &str) -> &'static Runbook {
-    RUNBOOKS.iter().find(|runbook| runbook.code == code).unwrap_or(&UNKNOWN)
+    all().find(|runbook| runbook.code == code).unwrap_or(&UNKNOWN)
+}
+
+fn all() -> impl Iterator<Item = &'static Runbook> {
+    RUNBOOKS.iter().chain(line::RUNBOOKS)
 }
 
 const UNKNOWN: Runbook = Runbook {
@@ -26,7 +32,7 @@ const UNKNOWN: Runbook = Runbook {
 
 const APPROVE: &str = "Approve the order when it may go on, or cancel it.";
 
-const RUNBOOKS: [Runbook; 47] = [
+const RUNBOOKS: &[Runbook] = &[
     Runbook {
         code: "no_site_left",
         means: "No site can deliver what is left of the order: each has failed, lacks stock, is silent or was ruled out.",
@@ -285,26 +291,6 @@ const RUNBOOKS: [Runbook; 47] = [
         steps: &["Claim it back from the carrier by its tracking number."],
     },
     Runbook {
-        code: "site_rolled_back",
-        means: "A site has lost data that it had sent: it was restored from a copy, or its disk was replaced.",
-        steps: &[
-            "Ask the site what was done since the copy was made.",
-            "What the hub had received is sent back to it.",
-        ],
-    },
-    Runbook {
-        code: "hub_restored",
-        means: "The hub's database is older than what sites have seen of it. The hub goes on in a new epoch: it promises from \
-                a site when that site has sent again what the hub lacks, and takes nothing away for as long as a site may \
-                act without asking.",
-        steps: &[
-            "Look which sites are silent: each holds up the orders that it may have been given.",
-            "Bring their lines up. A site that will never come back: POST /v1/sites/{site}/let-go.",
-            "Compare the orders since the copy was made with the channels, and send again what is missing here.",
-            "This closes by itself when the last site has shown what it has.",
-        ],
-    },
-    Runbook {
         code: "order_lost",
         means: "A site works on an order that came in after the hub's last copy was made and was lost with the database. The \
                 hub knows only what the site's case says of it.",
@@ -317,37 +303,6 @@ const RUNBOOKS: [Runbook; 47] = [
         code: "pickup_late",
         means: "A customer wants to collect an order at a site that has not accepted or begun it in time.",
         steps: &["Call the site.", "If it cannot be done, cancel the order and tell the customer."],
-    },
-    Runbook {
-        code: "hub_rolled_back",
-        means: "A site knows more of this hub than the hub itself: the hub was restored from a copy.",
-        steps: &[
-            "The hub begins a new epoch by itself; when it has not, stop it and run outpost-hub restore.",
-            "Compare the orders since the copy with the channels.",
-        ],
-    },
-    Runbook {
-        code: "stream_forgotten",
-        means: "A site needs items that the hub no longer keeps.",
-        steps: &["Have the appliance enrolled anew; it gets everything from the start."],
-    },
-    Runbook {
-        code: "stream_diverged",
-        means: "A site and the hub remember two different pasts of the same stream.",
-        steps: &["Find out which of the two was restored from a copy.", "Have the appliance enrolled anew."],
-    },
-    Runbook {
-        code: "refused_by_site",
-        means: "A site could not take something the hub sent: mostly it runs an older version.",
-        steps: &[
-            "Update the site's program.",
-            "Until then its part of the order stands still: move it to another site.",
-        ],
-    },
-    Runbook {
-        code: "item_too_large",
-        means: "Something the hub has to say to a site is longer than the line takes.",
-        steps: &["Raise the largest frame in the settings of hub and site, or split the order."],
     },
     Runbook {
         code: "errand_without_case",
@@ -365,9 +320,9 @@ mod tests {
 
     #[test]
     fn every_code_has_one_runbook_with_steps() {
-        let codes: std::collections::BTreeSet<&str> = RUNBOOKS.iter().map(|runbook| runbook.code).collect();
-        assert_eq!(codes.len(), RUNBOOKS.len());
-        assert!(RUNBOOKS.iter().all(|runbook| !runbook.steps.is_empty() && runbook.means.ends_with('.')));
+        let codes: std::collections::BTreeSet<&str> = all().map(|runbook| runbook.code).collect();
+        assert_eq!(codes.len(), all().count());
+        assert!(all().all(|runbook| !runbook.steps.is_empty() && runbook.means.ends_with('.')));
         assert_eq!(of("no_site_left").code, "no_site_left");
         assert_eq!(of("never_heard_of").code, "");
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Kind;
 use super::repair::Message;
 use crate::bytes::{Conversation, Incarnation, Running};
-use crate::item::{Link, Mark};
+use crate::item::{Gap, Link, Mark, Position};
 use crate::progress::{Progress, Span};
 
 /// What every frame says first.
@@ -84,6 +84,9 @@ pub(crate) struct Hello {
     /// The site's boot clock, for people who read traces.
     #[serde(rename = "t")]
     pub boot_ms: u64,
+    /// The site knows that it has lost what it wrote through here.
+    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<Position>,
 }
 
 /// The hub answers a hello.
@@ -109,6 +112,15 @@ pub(crate) struct Welcome {
     pub schema: (u16, u16),
     #[serde(rename = "u", with = "serde_bytes")]
     pub authority: Vec<u8>,
+    /// What the hub has stored of lives of the site that are not of the past it told: lives with their last numbers.
+    #[serde(rename = "l", default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<Position>,
+    /// The hub does not talk with the life that said hello, since this one was taken over by another.
+    #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Incarnation>,
+    /// The hub has no time for the site now: come back after so many milliseconds.
+    #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
+    pub come_back_ms: Option<u64>,
 }
 
 /// Items of the writer's stream.
@@ -128,6 +140,9 @@ pub(crate) struct Batch {
     pub codec: u8,
     #[serde(rename = "b", with = "serde_bytes")]
     pub columns: Vec<u8>,
+    /// Items of this batch right before which others are gone, by number.
+    #[serde(rename = "g", default, skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<(u64, Gap)>,
 }
 
 /// What an item that is sent before its turn must wait for.

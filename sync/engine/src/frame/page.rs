@@ -23,7 +23,7 @@ fn hello() -> Body {
     let links = vec![Link { incarnation: SITE, parent: None, last: 2 }];
     let applied =
         vec![Applied { mark: Mark::start(HUB), beyond: vec![Span { from: 2, through: 3 }], safe: None }];
-    Body::Hello(head(1), Hello { nonce: 7, links, applied, schema: (1, 1), boot_ms: 1_000 })
+    Body::Hello(head(1), Hello { nonce: 7, links, applied, schema: (1, 1), boot_ms: 1_000, lost: None })
 }
 
 fn batch() -> Body {
@@ -37,7 +37,7 @@ fn batch() -> Body {
     let digests: Vec<_> = items.iter().map(Item::digest).collect();
     let check = serde_bytes::ByteArray::new(frame_check(&digests));
     let runs = vec![Span { from: 1, through: 2 }];
-    Body::Batch(head(2), Batch { runs, lane: Vec::new(), check, codec: 0, columns })
+    Body::Batch(head(2), Batch { runs, lane: Vec::new(), check, codec: 0, columns, gaps: Vec::new() })
 }
 
 /// The hex digits as the page has them: 32 bytes a line.

@@ -325,12 +325,11 @@ impl Drive {
         settings: &Settings,
     ) -> Vec<Act> {
         let outcome = Outcome { same, ..self.outcome };
-        let news = !same || outcome.level.is_some() || outcome.taken + outcome.given > 0;
         // What was taken in may have to stand somewhere in the peer's stream: where, a comparison at equal positions says.
         let soon = same && self.forced && outcome.taken > 0;
         (self.forced, self.not_now) = (false, 0);
         let pause = if soon { settings.repair_retry_ms } else { settings.repair_every_ms };
         self.rest(around, pause, rng, settings);
-        if news { vec![Act::Tell(outcome)] } else { Vec::new() }
+        vec![Act::Tell(outcome)]
     }
 }

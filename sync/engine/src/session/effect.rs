@@ -5,6 +5,7 @@ use outpost_model::id::SiteId;
 use crate::bytes::{DocumentId, Incarnation, InstallId};
 use crate::identity::{Identity, PeerKeys};
 use crate::item::{Incoming, Link, Mark, Outgoing, Position};
+use crate::lineage::{Finding, Life};
 use crate::progress::Progress;
 use crate::repair::{Look, Mend, Outcome, Seen};
 
@@ -45,6 +46,13 @@ pub struct Schema {
     pub max: u16,
 }
 
+impl Schema {
+    /// Whether two sides share no version at all.
+    pub fn is_apart_from(&self, other: &Self) -> bool {
+        self.max < other.min || other.max < self.min
+    }
+}
+
 /// This side, as its application knows it.
 #[derive(Debug, Clone)]
 pub struct Local {
@@ -65,6 +73,8 @@ pub struct Local {
     /// Whether this side keeps backups apart from its database: then the peer forgets what is in them, by
     /// [`Input::BackedUp`]; without backups it forgets what is stored.
     pub backups: bool,
+    /// At a site: the last position it knows to have answered for and has lost, until the hub has restored it.
+    pub lost: Option<Position>,
 }
 
 /// The other side, as this side's journal knows it.
@@ -74,6 +84,8 @@ pub struct Remote {
     pub keys: PeerKeys,
     /// How far its incarnations have been stored here.
     pub progress: Vec<Progress>,
+    /// At the hub: all lives of the site that are registered. Empty at a site.
+    pub lives: Vec<Life>,
 }
 
 /// Which items of one's own stream the session wants.
@@ -135,7 +147,8 @@ pub enum Input {
     Promote(DocumentId),
     /// At the hub: the site's authority is now this.
     Authority(Vec<u8>),
-    /// A new incarnation of this side was minted and stored: one's own links as in [`Local::links`].
+    /// One's own links as in [`Local::links`]: told when a new incarnation was minted and stored, and before the line
+    /// comes up, so that the greeting says how much waits for the peer.
     Links(Vec<Link>),
     /// The keys the peer may sign with are now these.
     Keys(PeerKeys),
@@ -152,6 +165,13 @@ pub enum Input {
     Parked(usize),
     /// Compare all documents soon, whatever the positions of the streams.
     Repair,
+    /// At the hub: the site's registered lives are now these; some may have been retired.
+    Lives(Vec<Life>),
+    /// At a site: what it has lost, as in [`Local::lost`]; nothing once the hub has restored it.
+    Lost(Option<Position>),
+    /// At the hub: so many sites drain a backlog that this one must wait with its own, or not any more. A site
+    /// whose backlog is short is not kept waiting.
+    Crowded(bool),
 }
 
 /// An item of the peer that was put in quarantine.
@@ -236,7 +256,8 @@ pub enum QuarantineReason {
     Malformed(String),
 }
 
-/// News for the application; none of them has to be acted on.
+/// News for the application. docs/protocol.md says what each means and what both sides do about it; the session
+/// itself stays in a safe state whatever the application does.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Notice {
     /// The peer introduced itself.
@@ -247,9 +268,37 @@ pub enum Notice {
         epoch: u64,
         /// What it can read.
         schema: Schema,
-        /// Its incarnations that are not all here, oldest first; two children of one parent prove a clone.
+        /// Its incarnations that are not all here, oldest first. Register them before anything else of them comes.
         links: Vec<Link>,
+        /// It knows that it has lost what it had answered for through here.
+        lost: Option<Position>,
     },
+    /// At the hub: what is wrong with the past that the site tells. Nothing is refused because of it; what follows
+    /// (retiring lives, giving rights back, restoring the site) is the application's affair.
+    Past {
+        /// What is wrong.
+        findings: Vec<Finding>,
+        /// What is stored here of the site's lives and lost there: life and last number stored.
+        lost: Vec<Position>,
+    },
+    /// At the hub: a life that was taken over by another one goes on speaking: a clone is alive. Its conversation is
+    /// refused, and its frames change nothing.
+    PeerRetired(Incarnation),
+    /// At a site: the hub has stored these of its lives, life and last number, and they are not of its past: this
+    /// replica was rolled back or set up anew, and must not grant anything before the hub has restored it.
+    Behind(Vec<Position>),
+    /// At a site: the hub refuses this life, since another replica took over from it: this one is a clone.
+    Retired(Incarnation),
+    /// The peer reads only versions of the vocabulary that this side does not write: nothing is exchanged until one of
+    /// them is updated.
+    SchemaApart {
+        /// What this side reads.
+        ours: Schema,
+        /// What the peer reads.
+        theirs: Schema,
+    },
+    /// At a site: the hub has no time for the backlog now; hello is said again after so many milliseconds.
+    Deferred(u64),
     /// The hub's time, from a welcome that answers a hello of this conversation.
     HubTime {
         /// The hub's wall clock when it answered, milliseconds since 1970.

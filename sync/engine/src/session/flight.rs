@@ -1,6 +1,6 @@
 //! Frames on their way, and how many items go into one.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::receiving::{CODEC_PLAIN, CODEC_ZSTD, check};
 use super::wire::Wire;
@@ -8,7 +8,7 @@ use crate::bytes::Digest;
 use crate::frame::body::{Batch, Body, Lane};
 use crate::frame::columns;
 use crate::frame::memory::{Memory, Tip};
-use crate::item::{Item, Outgoing, Position};
+use crate::item::{Gap, Item, Outgoing, Position};
 use crate::progress::spans;
 use crate::settings::Settings;
 
@@ -118,13 +118,13 @@ impl Pack {
     pub(super) fn frame(
         &self,
         items: &[(Outgoing, Option<Lane>)],
-        memory: &Memory,
+        (memory, gaps): (&Memory, &BTreeMap<Position, Gap>),
         wire: &mut Wire,
     ) -> (Vec<u8>, usize, Vec<Tip>) {
         let mut count = self.first_guess(items);
         loop {
             let chosen = &items[..count];
-            let (batch, tips) = self.batch(chosen, memory);
+            let (batch, tips) = self.batch(chosen, memory, gaps);
             let incarnation = chosen[0].0.mark.incarnation;
             let bytes = wire.write(incarnation, |head| Body::Batch(head, batch));
             if bytes.len() <= self.bytes_max || count == 1 {
@@ -150,7 +150,15 @@ impl Pack {
         fitting.count().max(1)
     }
 
-    fn batch(&self, items: &[(Outgoing, Option<Lane>)], memory: &Memory) -> (Batch, Vec<Tip>) {
+    fn batch(
+        &self,
+        items: &[(Outgoing, Option<Lane>)],
+        memory: &Memory,
+        gaps: &BTreeMap<Position, Gap>,
+    ) -> (Batch, Vec<Tip>) {
+        let gaps = items.iter().filter_map(|(outgoing, _)| {
+            gaps.get(&outgoing.mark.position()).map(|gap| (outgoing.mark.n, *gap))
+        });
         let numbered: Vec<(u64, &Item)> =
             items.iter().map(|(outgoing, _)| (outgoing.mark.n, &outgoing.item)).collect();
         let (columns, tips) = columns::encode(&numbered, items[0].0.mark.incarnation, memory);
@@ -166,6 +174,7 @@ impl Pack {
             check: serde_bytes::ByteArray::new(check(&digests)),
             codec,
             columns,
+            gaps: gaps.collect(),
         };
         (batch, tips)
     }

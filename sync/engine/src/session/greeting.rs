@@ -9,7 +9,17 @@ use super::wire::jittered;
 use super::{Greeting, Session};
 use crate::bytes::Conversation;
 use crate::frame::body::{Applied, Body, Hail, Head, Hello, Welcome};
-use crate::item::Link;
+use crate::item::{Link, Position};
+
+/// What the peer says of itself in a greeting.
+struct Met<'a> {
+    /// It was not said before in this conversation.
+    news: bool,
+    links: &'a [Link],
+    schema: Schema,
+    epoch: u64,
+    lost: Option<Position>,
+}
 
 /// Answers to so many past hellos still tell the time.
 const HELLOS_REMEMBERED: usize = 4;
@@ -52,7 +62,11 @@ impl Session {
             hail_followed,
             ..Greeting::default()
         };
-        self.say_hello(now, rng, effects);
+        // Many sites get their line back at the same moment.
+        match self.settings.start_spread_ms {
+            0 => self.say_hello(now, rng, effects),
+            spread => self.greeting.hello_due = Some(now.boot_ms + rng.next_u64() % spread),
+        }
     }
 
     fn say_hello(&mut self, now: Now, rng: &mut (impl Rng + ?Sized), effects: &mut Vec<Effect>) {
@@ -72,13 +86,14 @@ impl Session {
             applied: self.applied(),
             schema: (self.schema.min, self.schema.max),
             boot_ms: now.boot_ms,
+            lost: self.past.lost,
         };
         let bytes = self.wire.write(self.current(), |head| Body::Hello(head, hello));
         effects.push(Effect::Publish { channel: self.wire.channel(), bytes });
     }
 
-    fn links(&self) -> Vec<Link> {
-        self.sending.links.iter().take(self.settings.links_max).copied().collect()
+    fn links(&mut self) -> Vec<Link> {
+        self.sending.name(self.settings.links_max)
     }
 
     fn applied(&self) -> Vec<Applied> {
@@ -101,6 +116,9 @@ impl Session {
         let due = |at: Option<u64>| at.is_some_and(|at| at <= now.boot_ms);
         match self.wire.side {
             Side::Site if due(self.greeting.hello_due) => self.say_hello(now, rng, effects),
+            Side::Site if self.greeting.established && self.sending.must_name() => {
+                self.say_hello(now, rng, effects);
+            }
             Side::Hub if due(self.greeting.hail_due) => {
                 self.greeting.hail_due = None;
                 let pause = self.settings.hello_retry_ms;
@@ -117,10 +135,18 @@ impl Session {
     }
 
     /// At the hub: a site introduces itself.
-    pub(super) fn hello(&mut self, now: Now, head: Head, hello: &Hello, effects: &mut Vec<Effect>) {
+    pub(super) fn hello(
+        &mut self,
+        now: Now,
+        rng: &mut (impl Rng + ?Sized),
+        head: Head,
+        hello: &Hello,
+        effects: &mut Vec<Effect>,
+    ) {
         if self.wire.side != Side::Hub {
             return;
         }
+        let judgement = self.peer.map(|install| self.judge(install, &hello.links)).unwrap_or_default();
         let fresh = !self.greeting.begun || head.conversation != self.wire.conversation;
         if fresh {
             self.previous = self.greeting.begun.then_some(self.wire.conversation);
@@ -134,8 +160,22 @@ impl Session {
                 ..Greeting::default()
             };
         }
-        self.meet(fresh, &hello.links, hello.schema, &hello.applied, head.epoch, effects);
+        let news = self.past.is_news(fresh, &hello.links, hello.lost);
+        let theirs = Schema { min: hello.schema.0, max: hello.schema.1 };
+        let met = Met { news, links: &hello.links, schema: theirs, epoch: head.epoch, lost: hello.lost };
+        self.meet(&met, &hello.applied, effects);
+        // Nothing is taken from a life on the word of a hello that may be old: the site confirms what it was told.
+        let confirmed = |lost: &Position| hello.lost.is_some_and(|told| told.incarnation == lost.incarnation);
+        if news && judgement.lost.iter().any(confirmed) {
+            let (findings, lost) = (judgement.findings, judgement.lost.clone());
+            effects.push(Effect::Notice(Notice::Past { findings, lost }));
+        }
+        let come_back_ms = self.come_back(fresh, rng);
+        self.greeting.established = self.is_readable(theirs, effects) && come_back_ms.is_none();
         let welcome = Welcome {
+            lost: judgement.lost,
+            refused: None,
+            come_back_ms,
             nonce: hello.nonce,
             boot_ms: hello.boot_ms,
             wall_ms: now.wall_ms,
@@ -166,6 +206,9 @@ impl Session {
         };
         let Some((nonce, hello_boot_ms)) = answered else { return };
         self.greeting.hellos.retain(|(other, _)| *other != nonce);
+        if let Some(refused) = welcome.refused {
+            return self.refused(refused, effects);
+        }
         if head.epoch > self.wire.epoch {
             self.wire.epoch = head.epoch;
             effects.push(Effect::Notice(Notice::EpochRaised(head.epoch)));
@@ -177,8 +220,16 @@ impl Session {
             self.greeting.authority_serial = 0;
         }
         let first = !self.greeting.established;
-        self.greeting.established = true;
-        if first {
+        let theirs = Schema { min: welcome.schema.0, max: welcome.schema.1 };
+        self.greeting.established = self.is_readable(theirs, effects) && welcome.come_back_ms.is_none();
+        let first = first && self.greeting.established;
+        if first && self.past.lost.is_some() {
+            self.compare_soon(now);
+        }
+        if let Some(wait) = welcome.come_back_ms {
+            self.greeting.hello_due = Some(now.boot_ms + wait);
+            effects.push(Effect::Notice(Notice::Deferred(wait)));
+        } else if first {
             let wait = jittered(rng, self.settings.hello_every_ms, self.settings.jitter_percent);
             self.greeting.hello_due = Some(now.boot_ms + wait);
         }
@@ -187,8 +238,9 @@ impl Session {
             hello_boot_ms,
             round_trip_ms: now.boot_ms.saturating_sub(hello_boot_ms),
         }));
-        let relinked =
-            self.meet(first, &welcome.links, welcome.schema, &welcome.applied, head.epoch, effects);
+        let met = Met { news: first, links: &welcome.links, schema: theirs, epoch: head.epoch, lost: None };
+        let relinked = self.meet(&met, &welcome.applied, effects);
+        self.hear_loss(&welcome.lost, effects);
         self.hear_authority(head.serial, welcome.authority.clone(), effects);
         if relinked {
             self.say_hello(now, rng, effects);
@@ -196,19 +248,15 @@ impl Session {
     }
 
     /// Takes in what the peer says of itself and of what it has. `true` when one's own links changed by that.
-    fn meet(
-        &mut self,
-        first: bool,
-        links: &[Link],
-        schema: (u16, u16),
-        applied: &[Applied],
-        epoch: u64,
-        effects: &mut Vec<Effect>,
-    ) -> bool {
-        let rolled_back = self.receiving.greet(links);
-        if first && let Some(install) = self.peer {
-            let (schema, links) = (Schema { min: schema.0, max: schema.1 }, links.to_vec());
-            effects.push(Effect::Notice(Notice::Greeted { install, epoch, schema, links }));
+    fn meet(&mut self, met: &Met<'_>, applied: &[Applied], effects: &mut Vec<Effect>) -> bool {
+        let rolled_back = self.receiving.greet(met.links);
+        if met.news
+            && let Some(install) = self.peer
+        {
+            let Met { epoch, schema, lost, .. } = *met;
+            self.register(met.links, install);
+            let links = met.links.to_vec();
+            effects.push(Effect::Notice(Notice::Greeted { install, epoch, schema, links, lost }));
             effects.extend(rolled_back.into_iter().map(Effect::Notice));
         }
         for applied in applied {

@@ -4,6 +4,10 @@ mod effect;
 mod flight;
 mod greeting;
 mod lanes;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod mutated;
+mod past;
 mod receiving;
 mod repairing;
 mod sending;
@@ -21,6 +25,7 @@ use crate::frame::open;
 use crate::identity::PeerKeys;
 use crate::item::Position;
 use crate::settings::Settings;
+use past::Past;
 #[cfg(test)]
 pub(crate) use receiving::check as frame_check;
 use receiving::{Receiving, Taken};
@@ -108,6 +113,7 @@ pub struct Session {
     heard_at: Option<u64>,
     /// At the hub: the conversation before this one, whose late frames are no news.
     previous: Option<Conversation>,
+    past: Past,
     silence: Silence,
     repairing: Repairing,
 }
@@ -152,7 +158,7 @@ struct Greeting {
 impl Session {
     /// A session whose line is down.
     pub fn new(settings: Settings, local: Local, remote: Remote) -> Self {
-        let Local { side, site, identity, epoch, links, schema, authority, backups } = local;
+        let Local { side, site, identity, epoch, links, schema, authority, backups, lost } = local;
         Self {
             sending: Sending::new(links, &settings),
             receiving: Receiving::new(remote.progress, backups),
@@ -166,6 +172,7 @@ impl Session {
             peer: None,
             heard_at: None,
             previous: None,
+            past: Past::new(remote.lives, lost),
             silence: Silence::default(),
             repairing: Repairing::new(side),
         }
@@ -204,6 +211,13 @@ impl Session {
             Input::Seen(_) | Input::Mended | Input::MendFailed | Input::Parked(_) | Input::Repair => {
                 self.repair(now, rng, input, &mut effects);
             }
+            Input::Lives(lives) => self.past.lives = lives,
+            Input::Lost(lost) => {
+                if std::mem::replace(&mut self.past.lost, lost) != lost {
+                    self.introduce(now, rng, &mut effects);
+                }
+            }
+            Input::Crowded(crowded) => self.past.crowded = crowded,
         }
         self.attend(now, rng, &mut effects);
         self.attend_repair(now, rng, &mut effects);
@@ -248,13 +262,20 @@ impl Session {
         if self.wire.side == Side::Site && body.head().epoch < self.wire.epoch {
             return effects.push(Effect::Notice(Notice::EpochOver(body.head().epoch)));
         }
+        if let (Side::Hub, Body::Hello(head, hello)) = (self.wire.side, &body)
+            && let Some(refused) = self.judge(install, &hello.links).refused
+        {
+            return self.refuse(now, head, hello, refused, effects);
+        }
         self.peer = Some(install);
         self.heard_at = Some(now.boot_ms);
         self.silence = Silence { since: Some(now.boot_ms), told: false };
         let known = self.greeting.begun && body.head().conversation == self.wire.conversation;
         match body {
-            Body::Hello(head, hello) => self.hello(now, head, &hello, effects),
+            Body::Hello(head, hello) => self.hello(now, rng, head, &hello, effects),
             Body::Welcome(head, welcome) if known => self.welcome(now, rng, head, &welcome, effects),
+            // A peer that must wait, or that nobody here can read, is not heard any further.
+            Body::Batch(..) if known && !self.greeting.established => {}
             Body::Batch(head, batch) if known => {
                 if let Taken::Malformed(reason) = self.take(&head, &batch) {
                     let reason = QuarantineReason::Malformed(reason.to_owned());

@@ -1,18 +1,22 @@
 //! The peer's stream: what came, what waits for its turn, what is being stored, what must be acknowledged.
 
+mod acknowledging;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::effect::{Notice, Refusal};
 use crate::bytes::{Digest, Incarnation};
-use crate::frame::body::{Applied, Batch, Lane};
+use crate::frame::body::{Batch, Lane};
 use crate::frame::columns::{self, Unreadable};
 use crate::frame::memory::Memory;
-use crate::item::{Incoming, Link, Mark, Position};
+use crate::item::{Gap, Incoming, Link, Mark, Position};
 use crate::progress::{Progress, Span};
 use crate::settings::Settings;
 
 /// The most items of one incarnation that are stored before a gap; later ones wait for the gap to close.
 const BEYOND_MAX: usize = 4_096;
+/// The most incarnations one acknowledgement speaks of.
+const APPLIED_MAX: usize = 64;
 /// The most refusals told in one acknowledgement.
 const REFUSED_MAX: usize = 32;
 
@@ -21,7 +25,7 @@ pub(super) struct Receiving {
     progress: BTreeMap<Incarnation, Progress>,
     waiting: BTreeMap<(Incarnation, u64), Waiting>,
     waiting_bytes: usize,
-    storing: BTreeMap<Position, Digest>,
+    storing: BTreeMap<Position, (Digest, Option<Gap>)>,
     touched: BTreeSet<Incarnation>,
     refused: Vec<Refusal>,
     memory: BTreeMap<Incarnation, Memory>,
@@ -101,6 +105,11 @@ impl Receiving {
             Some(numbers) if batch.lane.is_empty() || batch.lane.len() == numbers.len() => numbers,
             _ => return Taken::Malformed("its numbers are not ascending, or too many"),
         };
+        if batch.gaps.len() > numbers.len()
+            || batch.gaps.iter().any(|(n, gap)| gap.from == 0 || gap.from >= *n || !numbers.contains(n))
+        {
+            return Taken::Malformed("a gap is not before one of its items");
+        }
         let columns = match unpack(batch, settings.inflated_bytes_max) {
             Ok(columns) => columns,
             Err(reason) => return Taken::Malformed(reason),
@@ -123,14 +132,16 @@ impl Receiving {
                 continue;
             }
             let (weight, lane) = (item.weight(), batch.lane.get(i).copied());
+            let gap = batch.gaps.iter().find(|(at, _)| *at == n).map(|(_, gap)| *gap);
             let full = self.waiting.len() >= settings.waiting_items_max
                 || self.waiting_bytes + weight > settings.waiting_bytes_max;
             // What is next in its turn always finds a place, or a full room would never empty.
-            if full && !self.is_next(position) {
+            let closes = gap.is_some_and(|gap| gap.from <= self.through(&incarnation) + 1);
+            if full && !closes && !self.is_next(position) {
                 continue;
             }
             self.waiting_bytes += weight;
-            let incoming = Incoming { position, digest, item };
+            let incoming = Incoming { position, digest, item, gap };
             self.waiting.insert((incarnation, n), Waiting { incoming, lane });
         }
         Taken::Yes
@@ -146,9 +157,19 @@ impl Receiving {
         self.progress.get(&position.incarnation).is_some_and(|progress| progress.contains(position.n))
     }
 
+    /// How much of an incarnation is stored without a gap.
+    pub(super) fn through(&self, incarnation: &Incarnation) -> u64 {
+        self.progress.get(incarnation).map_or(0, Progress::through)
+    }
+
+    /// How much of what the peer named is not stored.
+    pub(super) fn backlog(&self) -> u64 {
+        self.links.iter().map(|link| link.last.saturating_sub(self.through(&link.incarnation))).sum()
+    }
+
+    /// Whether it is the turn of this item, or of one that closes a gap.
     fn is_next(&self, position: Position) -> bool {
-        let through = self.progress.get(&position.incarnation).map_or(0, Progress::through);
-        position.n == through + 1
+        position.n == self.through(&position.incarnation) + 1
     }
 
     /// The items whose turn it is, unless a store is still unanswered.
@@ -163,7 +184,8 @@ impl Receiving {
             let complete = self.deliver_link(&link, parents_complete, &mut batch, &mut room);
             parents_complete &= complete;
         }
-        self.storing = batch.iter().map(|incoming: &Incoming| (incoming.position, incoming.digest)).collect();
+        let stored = |incoming: &Incoming| (incoming.position, (incoming.digest, incoming.gap));
+        self.storing = batch.iter().map(stored).collect();
         batch
     }
 
@@ -184,12 +206,15 @@ impl Receiving {
         if parents_complete {
             loop {
                 let next = through + 1;
-                if !progress.contains(next) {
-                    let Some(incoming) = self.take_waiting(incarnation, next, room) else { break };
-                    delivered.insert(next);
-                    batch.push(incoming);
+                if progress.contains(next) {
+                    through = next;
+                    continue;
                 }
-                through = next;
+                let turn = self.past_gap(incarnation, next).unwrap_or(next);
+                let Some(incoming) = self.take_waiting(incarnation, turn, room) else { break };
+                delivered.insert(turn);
+                batch.push(incoming);
+                through = turn;
             }
         }
         let early: Vec<(u64, Lane)> = self
@@ -215,6 +240,15 @@ impl Receiving {
         through >= link.last
     }
 
+    /// The item that waits and says that all from `next` to itself is gone.
+    fn past_gap(&self, incarnation: Incarnation, next: u64) -> Option<u64> {
+        let waiting = self.waiting.range((incarnation, next + 1)..=(incarnation, u64::MAX));
+        let mut past = waiting.filter(|(_, waiting)| {
+            waiting.lane.is_none() && waiting.incoming.gap.is_some_and(|gap| gap.from <= next)
+        });
+        past.next().map(|((_, n), _)| *n).filter(|_| !self.waiting.contains_key(&(incarnation, next)))
+    }
+
     fn take_waiting(
         &mut self,
         incarnation: Incarnation,
@@ -232,24 +266,6 @@ impl Receiving {
         self.waiting.remove(&(incarnation, n)).map(|waiting| waiting.incoming)
     }
 
-    /// So far is in a backup: the peer is told.
-    pub(super) fn backed_up(&mut self, marks: Vec<Mark>) {
-        self.backups = true;
-        for mark in marks {
-            let known = self.backed_up.entry(mark.incarnation).or_insert(Mark::start(mark.incarnation));
-            if mark.n > known.n {
-                *known = mark;
-                self.touched.insert(mark.incarnation);
-            }
-        }
-    }
-
-    fn applied_of(&self, progress: &Progress, spans_max: usize) -> Applied {
-        let incarnation = progress.incarnation();
-        let safe = || self.backed_up.get(&incarnation).copied().unwrap_or(Mark::start(incarnation));
-        Applied::of(progress, spans_max, self.backups.then(safe))
-    }
-
     /// The store was committed, but for what comes again later. What was refused is counted as received.
     pub(super) fn stored(&mut self, refused: Vec<Refusal>, later: &[Position]) {
         if !later.is_empty() {
@@ -257,13 +273,13 @@ impl Receiving {
             self.waiting.clear();
             self.waiting_bytes = 0;
         }
-        for (position, digest) in std::mem::take(&mut self.storing) {
+        for (position, (digest, gap)) in std::mem::take(&mut self.storing) {
             if later.contains(&position) {
                 continue;
             }
             let incarnation = position.incarnation;
             let progress = self.progress.entry(incarnation).or_insert_with(|| Progress::start(incarnation));
-            progress.store(position.n, digest);
+            progress.store_after(position.n, digest, gap);
             self.touched.insert(incarnation);
         }
         self.refused.extend(refused);
@@ -289,35 +305,6 @@ impl Receiving {
                 .is_some_and(|progress| progress.through() >= link.last && progress.beyond().len() == 0)
         };
         self.waiting.is_empty() && self.storing.is_empty() && self.links.iter().all(complete)
-    }
-
-    /// Whether something came that the peer does not know to be stored.
-    pub(super) fn owes_acknowledgement(&self) -> bool {
-        self.storing.is_empty() && (!self.touched.is_empty() || !self.refused.is_empty())
-    }
-
-    /// What an acknowledgement says; from then on nothing is owed.
-    pub(super) fn acknowledgement(&mut self, spans_max: usize) -> (Vec<Applied>, Vec<Refusal>) {
-        let touched = std::mem::take(&mut self.touched);
-        let applied = touched
-            .iter()
-            .filter_map(|incarnation| self.progress.get(incarnation))
-            .map(|progress| self.applied_of(progress, spans_max))
-            .collect();
-        let told = self.refused.len().min(REFUSED_MAX);
-        (applied, self.refused.drain(..told).collect())
-    }
-
-    /// What a greeting says: the progress in what the peer named, or in everything while it named nothing.
-    pub(super) fn applied(&self, spans_max: usize, links_max: usize) -> Vec<Applied> {
-        let named =
-            self.links.iter().flat_map(|link| [Some(link.incarnation), link.parent.map(|p| p.incarnation)]);
-        let mut named: BTreeSet<Incarnation> = named.flatten().collect();
-        if named.is_empty() {
-            named = self.progress.keys().copied().collect();
-        }
-        let known = named.iter().filter_map(|incarnation| self.progress.get(incarnation));
-        known.take(2 * links_max).map(|progress| self.applied_of(progress, spans_max)).collect()
     }
 }
 
@@ -371,7 +358,7 @@ mod tests {
 
     fn packed(columns: Vec<u8>, codec: u8) -> Batch {
         let check = serde_bytes::ByteArray::new([0; 16]);
-        Batch { runs: Vec::new(), lane: Vec::new(), check, codec, columns }
+        Batch { runs: Vec::new(), lane: Vec::new(), check, codec, columns, gaps: Vec::new() }
     }
 
     #[test]

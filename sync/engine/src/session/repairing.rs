@@ -74,6 +74,11 @@ impl Session {
         }
     }
 
+    /// Something may be missing on one side, whatever the positions of the streams say.
+    pub(super) fn compare_soon(&mut self, now: Now) {
+        self.repairing.force(now.boot_ms);
+    }
+
     /// What the application says about repair.
     pub(super) fn repair(
         &mut self,
@@ -130,15 +135,18 @@ impl Session {
         rng: &mut (impl Rng + ?Sized),
         effects: &mut Vec<Effect>,
     ) {
+        let lost = self.past.lost.is_some();
         let found = |effect: &Effect| {
             let Effect::Notice(notice) = effect else { return false };
-            matches!(
-                notice,
+            match notice {
                 Notice::Diverged(_)
-                    | Notice::Forgotten { .. }
-                    | Notice::RolledBack { .. }
-                    | Notice::PeerRolledBack { .. }
-            )
+                | Notice::Forgotten { .. }
+                | Notice::RolledBack { .. }
+                | Notice::PeerRolledBack { .. } => true,
+                // A site grants nothing until nothing is missing: the next comparison does not wait its turn.
+                Notice::Repaired(outcome) => lost && !outcome.same,
+                _ => false,
+            }
         };
         let overdue = self.repairing.parked_due.is_some_and(|due| due <= now.boot_ms);
         if overdue {

@@ -1,15 +1,17 @@
 //! One's own stream on its way to the peer: reading ahead, cutting frames, sending again, acknowledgements.
 
-use std::collections::{BTreeMap, VecDeque};
+mod naming;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::effect::{Effect, Notice, Now, Query};
 use super::flight::{Flight, Pack};
 use super::lanes::Lanes;
 use super::wire::{Turn, jittered};
 use crate::bytes::{DocumentId, Incarnation};
-use crate::frame::body::{Applied, Lane};
+use crate::frame::body::Lane;
 use crate::frame::memory::Memory;
-use crate::item::{Link, Outgoing, Position};
+use crate::item::{Gap, Link, Outgoing, Position};
 use crate::progress::Span;
 use crate::settings::Settings;
 
@@ -35,6 +37,12 @@ pub(super) struct Sending {
     flights: Vec<Flight>,
     memory: BTreeMap<Incarnation, Memory>,
     lanes: Lanes,
+    /// What the journal does not keep any more, by the first item after it.
+    gaps: BTreeMap<Position, Gap>,
+    /// Incarnations of which the peer has something else than this side: nothing of them is sent to it.
+    estranged: BTreeSet<Incarnation>,
+    /// The incarnations that the last greeting named; all, before the first.
+    named: Option<BTreeSet<Incarnation>>,
     pack: Pack,
     /// Frames cannot get smaller and are still too large: nothing is sent before then.
     paused_until: Option<u64>,
@@ -73,6 +81,9 @@ impl Sending {
             flights: Vec::new(),
             memory: BTreeMap::new(),
             lanes: Lanes::default(),
+            gaps: BTreeMap::new(),
+            estranged: BTreeSet::new(),
+            named: None,
             pack: Pack::new(settings),
             paused_until: None,
             pauses: 0,
@@ -84,6 +95,7 @@ impl Sending {
     pub(super) fn close(&mut self) {
         self.open = false;
         self.peer.clear();
+        self.estranged.clear();
         self.rewind();
     }
 
@@ -112,7 +124,7 @@ impl Sending {
     fn first_missing(&self) -> Option<Position> {
         let through = |incarnation: &Incarnation| self.peer.get(incarnation).map(|peer| peer.through);
         let current = self.links.last().map(|link| link.incarnation);
-        self.links.iter().find_map(|link| {
+        self.links.iter().filter(|link| !self.estranged.contains(&link.incarnation)).find_map(|link| {
             let n = through(&link.incarnation).unwrap_or(0);
             let incomplete = n < link.last || Some(link.incarnation) == current;
             incomplete.then_some(Position { incarnation: link.incarnation, n })
@@ -169,22 +181,25 @@ impl Sending {
         if self.unanswered.take() != Some(query.clone()) || std::mem::take(&mut self.stale) {
             return Vec::new();
         }
-        let (peer, flights) = (&self.peer, &self.flights);
-        let has = |position: &Position| has(peer, position);
+        let (peer, flights, estranged) = (&self.peer, &self.flights, &self.estranged);
+        let has = |position: &Position| has(peer, position) || estranged.contains(&position.incarnation);
         let flying = |position: &Position| flights.iter().any(|flight| flight.contains(position));
         let mut notices = Vec::new();
         match query {
             Query::Document { doc, .. } => self.lanes.read(&doc, items, has, flying),
             Query::After { after } => {
                 self.more = !items.is_empty();
-                if let (Some(after), Some(first)) = (after, items.first().map(|item| item.mark.position()))
-                    && after.incarnation == first.incarnation
-                    && first.n != after.n + 1
-                {
-                    notices.push(Notice::Forgotten { peer: after, next: first });
-                }
+                let mut before = after;
                 for outgoing in items {
                     let position = outgoing.mark.position();
+                    let known = before.filter(|before| before.incarnation == position.incarnation);
+                    let peer = Position { n: known.map_or(0, |before| before.n), ..position };
+                    if position.n > peer.n + 1 {
+                        let gap = Gap { from: peer.n + 1, running: outgoing.mark.running };
+                        self.gaps.insert(position, gap);
+                        notices.push(Notice::Forgotten { peer, next: position });
+                    }
+                    before = Some(position);
                     self.cursor = Some(position);
                     let highest = self.read_through.entry(position.incarnation).or_insert(0);
                     *highest = position.n.max(*highest);
@@ -198,60 +213,6 @@ impl Sending {
             }
         }
         notices
-    }
-
-    /// Takes the peer's word for what it has of one incarnation.
-    pub(super) fn acknowledged(&mut self, applied: &Applied) -> Vec<Effect> {
-        let mark = applied.mark;
-        let (incarnation, n) = (mark.incarnation, mark.n);
-        let link = self.links.iter().find(|link| link.incarnation == incarnation);
-        let read = self.read_through.get(&incarnation).copied().unwrap_or(0);
-        let mut effects = Vec::new();
-        if let Some(link) = link {
-            if n > link.last.max(read) {
-                return vec![Effect::Notice(Notice::RolledBack { incarnation, there: n })];
-            }
-            let ours = self.flights.iter().flat_map(|flight| &flight.items).map(|item| item.mark);
-            if ours.into_iter().any(|ours| ours.position() == mark.position() && ours.running != mark.running)
-            {
-                return vec![Effect::Notice(Notice::Diverged(mark.position()))];
-            }
-        }
-        let peer = self.peer.entry(incarnation).or_default();
-        if n < peer.through {
-            return effects;
-        }
-        self.pauses = 0;
-        let told = self.told.entry(incarnation).or_insert(0);
-        let forgettable = applied.forgettable();
-        if forgettable.n > *told && link.is_some() {
-            *told = forgettable.n;
-            effects.push(Effect::Acknowledged(forgettable));
-        }
-        *peer = PeerHas { through: n, beyond: applied.beyond.clone() };
-        let peer = &self.peer;
-        let acknowledged = |position: &Position| has(peer, position);
-        for flight in &mut self.flights {
-            flight.acknowledged(acknowledged);
-        }
-        let flying = self.flights.len();
-        self.flights.retain(|flight| !flight.items.is_empty());
-        self.pack.arrived(flying - self.flights.len());
-        self.pending.retain(|outgoing| !acknowledged(&outgoing.mark.position()));
-        if self.pending.is_empty() {
-            self.pending_since = None;
-        }
-        let flights = &self.flights;
-        let waits = |doc: &DocumentId| {
-            flights.iter().flat_map(|flight| &flight.items).any(|item| item.item.doc() == Some(doc))
-        };
-        self.lanes.acknowledged(acknowledged, waits);
-        effects
-    }
-
-    pub(super) fn stored_by_peer(&self) -> Vec<Position> {
-        let stored = self.peer.iter().map(|(incarnation, has)| (*incarnation, has.through));
-        stored.map(|(incarnation, n)| Position { incarnation, n }).collect()
     }
 
     /// Sends what is due and what has room, and reads ahead.
@@ -287,6 +248,10 @@ impl Sending {
         let Some(since) = self.pending_since.filter(|_| !self.pending.is_empty()) else {
             return false;
         };
+        // Of what was not named the peer would take nothing yet.
+        if self.pending.front().is_some_and(|item| !self.is_named(&item.mark.incarnation)) {
+            return false;
+        }
         self.flights.is_empty() && self.idle_at(settings).is_none_or(|at| now.boot_ms >= at)
             || self.pack.is_full(&self.pending)
             || now.boot_ms >= since + settings.flush_after_ms
@@ -313,7 +278,7 @@ impl Sending {
             0 => self.memory.entry(incarnation).or_default(),
             _ => &empty,
         };
-        let (bytes, count, tips) = self.pack.frame(&items, memory, turn.wire);
+        let (bytes, count, tips) = self.pack.frame(&items, (memory, &self.gaps), turn.wire);
         let left = items.split_off(count);
         let memory = self.memory.entry(incarnation).or_default();
         tips.into_iter().for_each(|tip| memory.note(tip));
@@ -357,7 +322,8 @@ impl Sending {
     pub(super) fn wake_at(&self, settings: &Settings) -> Option<u64> {
         let resend = self.flights.iter().map(|flight| flight.due).min();
         let room = self.flights.len() < settings.window_frames;
-        let flush = self.pending_since.filter(|_| room && !self.pending.is_empty()).map(|since| {
+        let named = self.pending.front().is_some_and(|item| self.is_named(&item.mark.incarnation));
+        let flush = self.pending_since.filter(|_| room && named).map(|since| {
             let patience = since + settings.flush_after_ms;
             let idle = self.idle_at(settings).filter(|_| self.flights.is_empty());
             idle.map_or(patience, |idle| patience.min(idle))

@@ -43,6 +43,17 @@ impl Wire {
         }
     }
 
+    /// Answers a frame of another conversation than the present one.
+    pub(super) fn answer(
+        &self,
+        conversation: Conversation,
+        incarnation: Incarnation,
+        body: impl FnOnce(Head) -> Body,
+    ) -> Vec<u8> {
+        let body = body(Head { conversation, serial: 1, incarnation, epoch: self.epoch });
+        seal(&self.identity, self.side, &self.site, &body)
+    }
+
     /// Writes and signs the next frame.
     pub(super) fn write(&mut self, incarnation: Incarnation, body: impl FnOnce(Head) -> Body) -> Vec<u8> {
         self.serial += 1;

@@ -130,6 +130,8 @@ impl World {
         if !self.up {
             self.up = true;
             self.give(Side::Hub, Input::LineUp);
+            let links = self.alice.told_links();
+            self.give(Side::Site, links);
             self.give(Side::Site, Input::LineUp);
         }
     }

@@ -1,9 +1,11 @@
 //! One side: its durable state, its documents, its session, and the loop around them.
 
+mod disk;
 mod documents;
 
 use std::collections::{BTreeMap, VecDeque};
 
+use outpost_sync::lineage::{Finding, Life};
 use outpost_sync::repair::Standing;
 use outpost_sync::{
     Change, ChangeHash, Content, Digest, Document, DocumentId, Effect, Entry, Identity, Incarnation,
@@ -26,6 +28,13 @@ pub struct Replica {
     pub authority: Vec<u8>,
     /// Keeps backups apart: what is stored may be forgotten by the other side once it is in one.
     pub backups: bool,
+    pub schema: Schema,
+    /// What it knows to have lost.
+    pub lost: Option<Position>,
+    /// At the hub: the site's lives, as they introduced themselves.
+    pub lives: Vec<Life>,
+    /// At the hub: a life whose past is over is retired as soon as another takes over.
+    pub retires: bool,
     /// The stores handed over, by number of items.
     pub stores: Vec<usize>,
     /// What documents are to this side, and to the other as far as this one knows.
@@ -54,17 +63,6 @@ pub struct Replica {
     counter: u64,
 }
 
-/// What is on a replica's disk.
-#[derive(Clone)]
-pub struct Disk {
-    links: Vec<Link>,
-    log: Vec<Outgoing>,
-    acknowledged: BTreeMap<Incarnation, u64>,
-    progress: BTreeMap<Incarnation, Progress>,
-    applied: Vec<Incoming>,
-    changes: Vec<Change>,
-}
-
 impl Replica {
     pub fn new(side: Side, identity: Identity, keys: PeerKeys, settings: Settings, rng: &mut StdRng) -> Self {
         let links = vec![Link { incarnation: Incarnation::mint(rng), parent: None, last: 0 }];
@@ -78,6 +76,7 @@ impl Replica {
                 &links,
                 Vec::new(),
                 (u64::from(side == Side::Hub), &[], false),
+                (None, SCHEMA, &[]),
             ),
             notices: Vec::new(),
             quarantined: 0,
@@ -86,6 +85,10 @@ impl Replica {
             epoch: u64::from(side == Side::Hub),
             authority: Vec::new(),
             backups: false,
+            schema: SCHEMA,
+            lost: None,
+            lives: Vec::new(),
+            retires: false,
             stores: Vec::new(),
             standings: BTreeMap::new(),
             there: BTreeMap::new(),
@@ -121,7 +124,9 @@ impl Replica {
         let progress = self.progress.values().cloned().collect();
         let links = self.open_links();
         let told = (self.epoch, self.authority.as_slice(), self.backups);
-        self.session = session(self.side, &self.identity, &self.keys, self.settings, &links, progress, told);
+        let past = (self.lost, self.schema, self.lives.as_slice());
+        let (side, settings) = (self.side, self.settings);
+        self.session = session(side, &self.identity, &self.keys, settings, &links, progress, told, past);
     }
 
     /// Own incarnations that are not all acknowledged, and the current one.
@@ -132,6 +137,11 @@ impl Replica {
             acknowledged < link.last || link.incarnation == current
         });
         open.copied().collect()
+    }
+
+    /// What the session is told before the line comes up, so that the peer hears how much waits for it.
+    pub fn told_links(&self) -> Input {
+        Input::Links(self.open_links())
     }
 
     pub fn actor(&self) -> Incarnation {
@@ -148,8 +158,8 @@ impl Replica {
 
     /// A new incarnation within the running process, as after a failed commit.
     pub fn mint(&mut self, rng: &mut StdRng) -> Input {
-        let last = *self.links.last().unwrap();
-        let parent = Some(Position { incarnation: last.incarnation, n: last.last });
+        let written = self.links.iter().rev().find(|link| link.last > 0);
+        let parent = written.map(|last| Position { incarnation: last.incarnation, n: last.last });
         self.links.push(Link { incarnation: Incarnation::mint(rng), parent, last: 0 });
         self.docs.clear();
         Input::Links(self.open_links())
@@ -252,13 +262,55 @@ impl Replica {
                         *acknowledged = mark.n.max(*acknowledged);
                     }
                     Effect::Quarantine { .. } => self.quarantined += 1,
-                    Effect::Notice(notice) => self.notices.push(notice),
+                    Effect::Notice(notice) => {
+                        inputs.extend(self.note(&notice));
+                        self.notices.push(notice);
+                    }
                     Effect::Look(look) => inputs.push_back(self.look(look)),
                     Effect::Mend(mend) => inputs.push_back(self.mend(mend)),
                 }
             }
         }
         frames
+    }
+
+    /// What the applications do with news of a site's past.
+    fn note(&mut self, notice: &Notice) -> Option<Input> {
+        match notice {
+            Notice::Behind(lost) if self.side == Side::Site => {
+                self.lost = lost.last().copied();
+                Some(Input::Lost(self.lost))
+            }
+            _ if self.side == Side::Site => None,
+            Notice::Greeted { install, links, .. } => {
+                let fresh =
+                    links.iter().filter(|link| self.lives.iter().all(|l| l.incarnation != link.incarnation));
+                let fresh: Vec<Life> = fresh
+                    .map(|link| Life {
+                        incarnation: link.incarnation,
+                        parent: link.parent,
+                        install: *install,
+                        retired_beyond: None,
+                    })
+                    .collect();
+                self.lives.extend(fresh);
+                None
+            }
+            Notice::Past { findings, lost } if self.retires => {
+                for Position { incarnation, .. } in lost {
+                    let kept = findings.iter().find_map(|finding| match finding {
+                        Finding::RolledBack { incarnation: life, there, .. } if life == incarnation => {
+                            Some(*there)
+                        }
+                        _ => None,
+                    });
+                    let life = self.lives.iter_mut().find(|life| life.incarnation == *incarnation);
+                    life.expect("registered").retired_beyond = Some(kept.unwrap_or(0));
+                }
+                Some(Input::Lives(self.lives.clone()))
+            }
+            _ => None,
+        }
     }
 
     fn read(&self, query: &Query, limit: usize, bytes_max: usize) -> Vec<Outgoing> {
@@ -293,12 +345,12 @@ impl Replica {
         }
         let mut refused = Vec::new();
         for incoming in items {
-            let Incoming { position, digest, item } = &incoming;
+            let Incoming { position, item, .. } = &incoming;
             let progress = self
                 .progress
                 .entry(position.incarnation)
                 .or_insert_with(|| Progress::start(position.incarnation));
-            assert!(progress.store(position.n, *digest), "{position:?} was handed over twice");
+            assert!(progress.take(&incoming), "{position:?} was handed over twice");
             if item.doc().is_some() && item.doc() == self.refused_doc.as_ref() {
                 refused.push(Refusal { position: *position, reason: "not_yours".to_owned() });
                 continue;
@@ -324,55 +376,6 @@ impl Replica {
         }
         self.changes.push(change.clone());
         self.document(&change.doc);
-    }
-
-    /// Puts an older copy of the disk in place, as a restored backup would: the last `items` own items are gone.
-    pub fn lose_tail(&mut self, items: usize) {
-        let lost = self.log.split_off(self.log.len() - items);
-        for link in &mut self.links {
-            let rows = self.log.iter().filter(|row| row.mark.incarnation == link.incarnation);
-            link.last = rows.map(|row| row.mark.n).max().unwrap_or(0);
-        }
-        for acknowledged in self.acknowledged.values_mut() {
-            *acknowledged = (*acknowledged).min(self.links[0].last);
-        }
-        let lost = |change: &Change| {
-            let of = |row: &Outgoing| matches!(&row.item, Item::Change(other) if other == change);
-            lost.iter().any(of)
-        };
-        self.changes.retain(|change| !lost(change));
-    }
-
-    /// A copy of what is on the disk.
-    pub fn disk(&self) -> Disk {
-        Disk {
-            links: self.links.clone(),
-            log: self.log.clone(),
-            acknowledged: self.acknowledged.clone(),
-            progress: self.progress.clone(),
-            applied: self.applied.clone(),
-            changes: self.changes.clone(),
-        }
-    }
-
-    /// Puts a copy of the disk in place; restart afterwards.
-    pub fn restore(&mut self, disk: Disk) {
-        let Disk { links, log, acknowledged, progress, applied, changes } = disk;
-        (self.links, self.log, self.acknowledged) = (links, log, acknowledged);
-        (self.progress, self.applied, self.changes) = (progress, applied, changes);
-    }
-
-    /// Loses everything that was stored of the peer.
-    pub fn lose_received(&mut self) {
-        self.progress.clear();
-        self.applied.clear();
-        self.changes.clear();
-        self.docs.clear();
-    }
-
-    /// Makes a backup: what it holds is told to the session.
-    pub fn back_up(&self) -> Input {
-        Input::BackedUp(self.progress.values().map(Progress::mark).collect())
     }
 
     pub fn unacknowledged(&self) -> u64 {
@@ -416,6 +419,9 @@ impl Replica {
     }
 }
 
+const SCHEMA: Schema = Schema { min: 1, max: 1 };
+
+#[allow(clippy::too_many_arguments)]
 fn session(
     side: Side,
     identity: &Identity,
@@ -424,6 +430,7 @@ fn session(
     links: &[Link],
     progress: Vec<Progress>,
     (epoch, authority, backups): (u64, &[u8], bool),
+    (lost, schema, lives): (Option<Position>, Schema, &[Life]),
 ) -> Session {
     let local = Local {
         side,
@@ -432,10 +439,11 @@ fn session(
         identity: identity.clone(),
         epoch,
         links: links.to_vec(),
-        schema: Schema { min: 1, max: 1 },
+        schema,
         authority: authority.to_vec(),
+        lost,
     };
-    Session::new(settings, local, Remote { keys: keys.clone(), progress })
+    Session::new(settings, local, Remote { keys: keys.clone(), progress, lives: lives.to_vec() })
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -103,7 +103,7 @@ impl Reopened {
         if link.map(|link| (link.incarnation, link.last)) != Some((incarnation, 0)) {
             return Err(broken("the new incarnation is not the present one".to_owned()));
         }
-        if link.and_then(|link| link.parent) != facts.current {
+        if link.and_then(|link| link.parent) != facts.ended {
             return Err(broken("the new incarnation's parent is not where the journal ended".to_owned()));
         }
         if !goes_on {

@@ -21,8 +21,8 @@ pub struct Facts {
     pub outcomes: BTreeMap<CommandId, Outcome>,
     /// What was journaled and is not forgotten, with what stands there.
     pub outbox: BTreeMap<Position, Running>,
-    /// The present incarnation and how far it was written.
-    pub current: Option<Position>,
+    /// Where the journal ends: an incarnation in which nothing was written is nobody's parent.
+    pub ended: Option<Position>,
     /// How far the hub's stream was taken.
     pub taken: BTreeMap<Incarnation, u64>,
     /// What contradicts itself.
@@ -107,7 +107,10 @@ impl Facts {
             let written = self.outbox.keys().rev().find(|position| position.incarnation == link.incarnation);
             let ends = written.is_none_or(|position| position.n == link.last);
             self.wrong(ends, || format!("an incarnation is said to end at {}", link.last));
-            self.current = Some(Position { incarnation: link.incarnation, n: link.last });
+            self.ended = match link.last {
+                0 => link.parent,
+                n => Some(Position { incarnation: link.incarnation, n }),
+            };
         }
         for progress in progress(conn, HUB).map_err(said)? {
             self.taken.insert(progress.incarnation(), progress.through());

@@ -106,7 +106,7 @@ impl Office {
 
 fn incoming(outgoing: Outgoing) -> Incoming {
     let digest = outgoing.item.digest();
-    Incoming { position: outgoing.mark.position(), digest, item: outgoing.item }
+    Incoming { position: outgoing.mark.position(), digest, item: outgoing.item, gap: None }
 }
 
 fn cases(bench: &Bench) -> Result<Vec<CaseId>> {

@@ -44,8 +44,9 @@ impl HubPeer {
             schema: Schema { min: 1, max: 1 },
             authority: Vec::new(),
             backups: false,
+            lost: None,
         };
-        let remote = Remote { keys: PeerKeys(vec![peer]), progress: Vec::new() };
+        let remote = Remote { keys: PeerKeys(vec![peer]), progress: Vec::new(), lives: Vec::new() };
         let rng = StdRng::seed_from_u64(9);
         Self { session: Session::new(settings, local, remote), stream, stored: 0, storing: None, rng }
     }

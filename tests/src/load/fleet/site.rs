@@ -59,8 +59,9 @@ impl SimSite {
             schema: Schema { min: 1, max: 1 },
             authority: Vec::new(),
             backups: false,
+            lost: None,
         };
-        let remote = Remote { keys: PeerKeys(vec![hub]), progress: Vec::new() };
+        let remote = Remote { keys: PeerKeys(vec![hub]), progress: Vec::new(), lives: Vec::new() };
         Self {
             id,
             session: Session::new(settings, local, remote),
