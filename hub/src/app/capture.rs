@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use outpost_model::id::{OrderId, ReasonCode, RecordId, Sku};
+use outpost_model::id::{ChannelId, OrderId, ReasonCode, RecordId, Sku};
 use outpost_model::milestone::{OrderState, Standing};
 use outpost_model::order::{Delivery, PaymentState};
 use outpost_model::time::UtcMillis;
@@ -44,6 +44,7 @@ pub async fn capture(unit: &mut Unit, read: &Captured, raw: &Payload) -> Result<
         consignee: read.contact.as_ref().map(|_| RecordId(unit.ids().uuid())),
         progress: order::Progress::captured(),
     };
+    row.order.id = id_of(&read.order.channel, &read.order.channel_ref);
     let blocked = blocked(unit, read).await?;
     decide(&mut row, read, blocked.first().map(|finding| finding.code), now);
     if let Some(id) = adopt::complete(unit, &mut row).await? {
@@ -77,6 +78,19 @@ pub async fn capture(unit: &mut Unit, read: &Captured, raw: &Payload) -> Result<
     unit.wakes.routing |= row.route_at.is_some();
     unit.wakes.news.insert(News::Order(id));
     Ok(Answer::New(id))
+}
+
+/// An order of a channel has the same id whenever it is captured: a hub that was restored knows it again in the cases that
+/// sites give back, whichever comes first.
+fn id_of(channel: &ChannelId, channel_ref: &str) -> OrderId {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(b"outpost order 1");
+    hasher.update(&(channel.as_str().len() as u64).to_le_bytes());
+    hasher.update(channel.as_str().as_bytes());
+    hasher.update(channel_ref.as_bytes());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    OrderId(uuid::Builder::from_custom_bytes(bytes).into_uuid())
 }
 
 /// What a person must settle: what the reader found, and what only the hub can know.

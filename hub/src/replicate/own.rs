@@ -100,10 +100,21 @@ async fn found(
         place: Place::founded(change.hash),
     };
     document::put(unit.db(), &[&row]).await?;
-    item::keep(unit.db(), &[(site, incoming)]).await?;
+    keep(unit, site, incoming).await?;
     let Some(header) = header else { return Ok(Taken::Yes) };
     offered(unit, header).await?;
     Ok(Taken::Yes)
+}
+
+/// Keeps the change itself. A document must never believe in one that is not there.
+async fn keep(unit: &mut Unit, site: &SiteId, incoming: &Incoming) -> Result<(), HubError> {
+    match item::keep(unit.db(), &[(site, incoming)]).await? {
+        1 => Ok(()),
+        _ => Err(HubError::Invariant(format!(
+            "position {} of {site} was given twice",
+            item::place(incoming.position)
+        ))),
+    }
 }
 
 /// A case that the hub had lost: it counts against the site's rights again, or somebody must know that it cannot.
@@ -186,7 +197,7 @@ async fn follow(
     row.hub_n += entries.len() as u64;
     row.advance(inspection, change.hash);
     document::put(unit.db(), &[&row]).await?;
-    item::keep(unit.db(), &[(site, incoming)]).await?;
+    keep(unit, site, incoming).await?;
     Ok(Taken::Yes)
 }
 
