@@ -106,6 +106,8 @@ pub struct Said {
     pub set_aside: Vec<Refusal>,
     /// Frames that were set aside.
     pub frames_refused: usize,
+    /// Something of its own stream is named as forgotten.
+    pub gap: bool,
     /// The daemon died.
     pub died: Option<String>,
     /// What the hub has said could not be written down: the conversation begins anew.
@@ -321,6 +323,7 @@ impl EdgeNode {
                 self.run(now, &[Job::KeepFrame { bytes, reason }], said, inputs)?;
             }
             Effect::Notice(notice) => {
+                said.gap |= matches!(notice, Notice::Forgotten { .. });
                 if let Notice::Refused(refusal) = &notice {
                     said.refused.push(refusal.clone());
                 }
