@@ -66,6 +66,10 @@ byte_name!(
     InstallId, 16
 );
 byte_name!(
+    /// How a frame names the install that signed it: the first bytes of its id. The signature covers the whole id.
+    InstallTag, 4
+);
+byte_name!(
     /// A change's hash as Automerge defines it: SHA-256 over the chunk's type, length and content.
     ChangeHash, 32
 );
@@ -88,6 +92,14 @@ impl Incarnation {
         let mut bytes = [0; 16];
         rng.fill_bytes(&mut bytes);
         Self(bytes)
+    }
+}
+
+impl InstallId {
+    /// How frames name it.
+    pub fn tag(&self) -> InstallTag {
+        let [a, b, c, d, ..] = self.0;
+        InstallTag([a, b, c, d])
     }
 }
 

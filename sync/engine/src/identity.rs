@@ -2,7 +2,7 @@
 
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 
-use crate::bytes::InstallId;
+use crate::bytes::{InstallId, InstallTag};
 
 /// An install's id and signing key, made once on the appliance (or hub) and kept there.
 #[derive(Clone)]
@@ -135,6 +135,11 @@ impl PeerKeys {
     /// The key of one install.
     pub fn find(&self, install: InstallId) -> Option<&PublicIdentity> {
         self.0.iter().find(|identity| identity.install == install)
+    }
+
+    /// The keys of installs that a frame may mean: hardly ever more than one.
+    pub(crate) fn of(&self, tag: InstallTag) -> impl Iterator<Item = &PublicIdentity> {
+        self.0.iter().filter(move |identity| identity.install.tag() == tag)
     }
 }
 

@@ -39,7 +39,8 @@ mod session;
 mod settings;
 
 pub use bytes::{
-    ChangeHash, Conversation, Digest, DocumentId, DocumentIdError, Incarnation, InstallId, Running,
+    ChangeHash, Conversation, Digest, DocumentId, DocumentIdError, Incarnation, InstallId, InstallTag,
+    Running,
 };
 pub use change::Change;
 pub use document::{Document, DocumentError, MergeError, Merged};

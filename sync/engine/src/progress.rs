@@ -9,13 +9,24 @@ use crate::item::{Gap, Incoming, Mark};
 
 /// Positions `from` to `through` of one incarnation, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "(u64, u64)", from = "(u64, u64)")]
 pub struct Span {
     /// The first.
-    #[serde(rename = "f")]
     pub from: u64,
     /// The last.
-    #[serde(rename = "t")]
     pub through: u64,
+}
+
+impl From<Span> for (u64, u64) {
+    fn from(span: Span) -> Self {
+        (span.from, span.through)
+    }
+}
+
+impl From<(u64, u64)> for Span {
+    fn from((from, through): (u64, u64)) -> Self {
+        Self { from, through }
+    }
 }
 
 /// Joins sorted numbers to spans.

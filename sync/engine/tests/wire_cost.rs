@@ -1,46 +1,63 @@
-//! What an event costs on the wire when a backlog drains: frames, signatures, acknowledgements and MQTT's packets.
+//! What an event costs on the wire: frames, signatures, acknowledgements and MQTT's packets, both ways.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 
 use common::World;
-use outpost_sync::Entry;
+use outpost_sync::{Entry, Input, Side};
 use rand::Rng;
 use rand::rngs::StdRng;
 
 /// What MQTT adds to a frame with QoS 1: fixed header, topic, packet id, no properties, and the PUBACK.
-const MQTT_BYTES: usize = 4 + 2 + "outpost/v1/0/berlin-1/down".len() + 2 + 1 + 4;
+const MQTT_BYTES: usize = 4 + 2 + "outpost/v1/s0/berlin-1/down".len() + 2 + 1 + 4;
 
-/// A store at work: several cases are open at a time, each with some eight events, and ledger entries beside them.
-/// The hub founded the cases before the line was cut.
-fn work(world: &mut World, events: usize) {
-    let mut rng = common::rng(77);
-    let mut clock = 1_763_874_000_000u64;
-    let mut cases: Vec<String> =
-        (0..events / 6).map(|_| format!("case/{}", uuid(&mut rng, clock, true))).collect();
-    cases.iter().for_each(|case| world.bob.found(case));
-    world.connect();
-    world.run_until_quiet();
-    world.cut();
-    let mut open: Vec<(String, u64)> = Vec::new();
-    for n in 0..events {
-        clock += rng.next_u64() % 4_000;
-        while open.len() < 12 {
-            open.push((cases.pop().unwrap(), 0));
+/// A store at work: twelve cases are open at a time, each with some eight events, and ledger entries beside them.
+struct Work {
+    rng: StdRng,
+    clock: u64,
+    cases: Vec<String>,
+    open: Vec<(String, u64)>,
+    written: usize,
+}
+
+impl Work {
+    /// The hub has founded the cases of so many events, and they have arrived.
+    fn of(world: &mut World, events: usize) -> Self {
+        let mut rng = common::rng(77);
+        let clock = 1_763_874_000_000u64;
+        let cases: Vec<String> =
+            (0..events / 6 + 12).map(|_| format!("case/{}", uuid(&mut rng, clock, true))).collect();
+        cases.iter().for_each(|case| world.bob.found(case));
+        world.connect();
+        world.run_until_quiet();
+        Self { rng, clock, cases, open: Vec::new(), written: 0 }
+    }
+
+    fn write(&mut self, world: &mut World) {
+        let n = self.written;
+        self.written += 1;
+        self.clock += self.rng.next_u64() % 4_000;
+        while self.open.len() < 12 {
+            self.open.push((self.cases.pop().unwrap(), 0));
         }
-        let at = (rng.next_u64() % open.len() as u64) as usize;
-        open[at].1 += 1;
-        let (doc, own) = open[at].clone();
+        let at = (self.rng.next_u64() % self.open.len() as u64) as usize;
+        self.open[at].1 += 1;
+        let (doc, own) = self.open[at].clone();
         let (doc, text) = match n % 4 {
-            3 => ("ledger/berlin-1/0".to_owned(), movement(&mut rng, clock, n as u64)),
-            _ => (doc, fact(&mut rng, clock, own)),
+            3 => ("ledger/berlin-1/0".to_owned(), movement(&mut self.rng, self.clock, n as u64)),
+            _ => (doc, fact(&mut self.rng, self.clock, own)),
         };
         if own >= 8 {
-            open.remove(at);
+            self.open.remove(at);
         }
-        let id = format!("{}.0", uuid(&mut rng, clock, false));
+        let id = format!("{}.0", uuid(&mut self.rng, self.clock, false));
         world.alice.write_entry(&doc, Entry { id, text });
     }
+}
+
+/// What has gone over the wire so far, both ways.
+fn wire(world: &World) -> usize {
+    world.bytes_sent + world.frames_sent * MQTT_BYTES
 }
 
 fn uuid(rng: &mut StdRng, clock: u64, hyphens: bool) -> String {
@@ -103,18 +120,57 @@ fn movement(rng: &mut StdRng, clock: u64, n: u64) -> String {
 fn a_backlog_costs_at_most_forty_bytes_an_event() {
     const EVENTS: usize = 2_000;
     let mut world = World::new(31);
-    work(&mut world, EVENTS);
+    let mut work = Work::of(&mut world, EVENTS);
+    world.cut();
+    (0..EVENTS).for_each(|_| work.write(&mut world));
     let text: usize = world.alice.texts();
-    let (bytes, frames) = (world.bytes_sent, world.frames_sent);
+    let (before, frames) = (wire(&world), world.frames_sent);
     world.connect();
     world.run_until_quiet();
     world.assert_healed();
     let frames = world.frames_sent - frames;
-    let wire = world.bytes_sent - bytes + frames * MQTT_BYTES;
-    let each = wire as f64 / EVENTS as f64;
+    let each = (wire(&world) - before) as f64 / EVENTS as f64;
     println!(
         "{} B of id and text an event, {frames} frames, {each:.1} B an event on the wire",
         text / EVENTS
     );
     assert!(each <= 40.0, "{each:.1} B an event");
+}
+
+#[test]
+fn live_events_cost_at_most_sixty_bytes() {
+    const EVENTS: usize = 2_000;
+    let mut world = World::new(32);
+    let mut work = Work::of(&mut world, EVENTS);
+    let before = wire(&world);
+    for _ in 0..EVENTS {
+        work.write(&mut world);
+        world.give(Side::Site, Input::Woken);
+        world.run(10);
+    }
+    world.run_until_quiet();
+    world.assert_healed();
+    let each = (wire(&world) - before) as f64 / EVENTS as f64;
+    println!("{each:.1} B an event at 100 a second");
+    assert!(each <= 60.0, "{each:.1} B an event");
+}
+
+#[test]
+fn a_lone_event_costs_at_most_four_hundred_and_fifty_bytes() {
+    const EVENTS: usize = 200;
+    let mut world = World::new(33);
+    let mut work = Work::of(&mut world, EVENTS);
+    let mut bytes = 0;
+    for _ in 0..EVENTS {
+        world.run(3_000);
+        let before = wire(&world);
+        work.write(&mut world);
+        world.give(Side::Site, Input::Woken);
+        world.run_until_quiet();
+        bytes += wire(&world) - before;
+    }
+    world.assert_healed();
+    let each = bytes as f64 / EVENTS as f64;
+    println!("{each:.1} B for an event on its own");
+    assert!(each <= 450.0, "{each:.1} B for an event on its own");
 }

@@ -76,7 +76,7 @@ function digestOf(item, change) {
 }
 
 /** What a batch's check must be. */
-const checkOf = (digests) => Buffer.from(blake3(Buffer.concat(digests))).subarray(0, 16);
+const checkOf = (digests) => Buffer.from(blake3(Buffer.concat(digests))).subarray(0, 8);
 
 /** The running hash before the first item of an incarnation. */
 const runningAtFirst = (incarnation) =>

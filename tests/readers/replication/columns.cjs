@@ -3,18 +3,23 @@
 
 const { decompress } = require('fzstd');
 const { Refused, cbor, hex } = require('./frame.cjs');
+const { closed, texts } = require('./texts.cjs');
 
 const UNPACKED_BYTES_MAX = 1024 * 1024;
 const RECORD = 0;
 const RAW = 1;
 const FULL = 2;
 const NEXT = 3;
+/** How an id begins. */
+const OTHERWISE = 0;
+const WITH_DIGITS = 1;
+const AS_BEFORE = 2;
 
 /** The numbers n of a batch's items, from its spans. */
 function numbers(spans) {
   const found = [];
-  for (const { f, t } of spans) {
-    for (let n = Number(f); n <= Number(t); n++) found.push(n);
+  for (const [first, last] of spans) {
+    for (let n = Number(first); n <= Number(last); n++) found.push(n);
     if (found.length > 1000) throw new Refused('a batch of more than 1,000 items');
   }
   return found;
@@ -22,7 +27,7 @@ function numbers(spans) {
 
 function unpacked(content) {
   const packed = Buffer.from(content.b);
-  if (content.z === 0) return packed;
+  if (!content.z) return packed;
   if (content.z !== 1) throw new Refused(`packing ${content.z}`);
   const size = statedSize(packed);
   if (size > UNPACKED_BYTES_MAX) throw new Refused(`columns of ${size} bytes`);
@@ -61,31 +66,21 @@ class Column {
   }
 }
 
-/** Texts closed by a zero byte each. */
-function closed(bytes) {
-  const found = [];
-  const all = Buffer.from(bytes ?? []);
-  for (let from = 0; from < all.length;) {
-    const to = all.indexOf(0, from);
-    if (to < 0) throw new Refused('a text that is not closed');
-    found.push(all.toString('utf8', from, to));
-    from = to + 1;
-  }
-  return found;
-}
-
 /** Ids of entries: 32 hex digits as 16 bytes, transposed over all ids, and the rest of each. */
-function ids(column) {
-  const rests = closed(column?.j);
-  const isSplit = rests.map((_, k) => (column.f ? column.f[k] === 1 : true));
-  const count = isSplit.filter(Boolean).length;
+function ids(column, count) {
+  const rests = column?.j ? closed(column.j) : Array.from({ length: count }, () => '.0');
+  const begins = column?.f ? [...column.f] : rests.map(() => WITH_DIGITS);
   const packed = Buffer.from(column?.u ?? []);
-  if (packed.length !== 16 * count) throw new Refused('ids do not fit their column');
-  let k = 0;
+  const own = begins.filter((begin) => begin === WITH_DIGITS).length;
+  if (rests.length !== count || begins.length !== count || packed.length !== 16 * own) {
+    throw new Refused('ids do not fit their column');
+  }
+  let k = -1;
   return rests.map((rest, index) => {
-    if (!isSplit[index]) return rest;
-    const digits = Buffer.from(Array.from({ length: 16 }, (_, byte) => packed[byte * count + k]));
-    k += 1;
+    if (begins[index] === OTHERWISE) return rest;
+    if (begins[index] === WITH_DIGITS) k += 1;
+    else if (begins[index] !== AS_BEFORE || k < 0) throw new Refused(`an id that begins as ${begins[index]}`);
+    const digits = Buffer.from(Array.from({ length: 16 }, (_, byte) => packed[byte * own + k]));
     return digits.toString('hex') + rest;
   });
 }
@@ -99,13 +94,41 @@ function hashes(bytes) {
 /** The columns of a batch, unpacked. */
 const columnsOf = (content) => cbor.decode(unpacked(content));
 
-/** Walks the forms; each item with its number and what its form says of it. */
-function items(content) {
+/** Which document every entry belongs to; nothing where a change continues one that was not heard. */
+function owners(columns, positions, documentAt) {
+  const take = Object.fromEntries(['w', 'e', 'p', 'c'].map((name) => [name, new Column(name, columns[name])]));
+  const here = new Map();
+  const found = [];
+  positions.forEach((n, k) => {
+    const form = columns.k[k];
+    if (form === RECORD) return;
+    let document;
+    if (form === NEXT) {
+      const at = n - Number(take.p.next());
+      document = here.has(at) ? here.get(at) : documentAt(at);
+    } else document = columns.d?.[take[form === RAW ? 'w' : 'e'].next()[0]];
+    here.set(n, document);
+    const count = form === RAW ? 0 : columns.c ? Number(take.c.next()) : 1;
+    for (let entry = 0; entry < count; entry++) found.push(document);
+  });
+  return found;
+}
+
+/**
+ * Walks the forms; each item with its number and what its form says of it, and the texts to remember. `documentAt(n)` and
+ * `examples` are what was heard before.
+ */
+function items(content, documentAt, examples) {
   const columns = columnsOf(content);
+  const positions = numbers(content.r);
+  const forms = Buffer.from(columns.k);
+  if (forms.length !== positions.length) throw new Refused('as many forms as items are needed');
   const take = Object.fromEntries(['w', 'e', 'p', 'c', 'r'].map((name) => [name, new Column(name, columns[name])]));
   take.h = new Column('h', hashes(columns.h));
-  const entryIds = new Column('i', ids(columns.i));
-  const entryTexts = new Column('x', closed(columns.x));
+  const documents = owners(columns, positions, documentAt);
+  const { found: all, remembered } = texts(columns, documents, examples);
+  const entryIds = new Column('i', ids(columns.i, documents.length));
+  const entryTexts = new Column('x', all);
   const entries = () => {
     const count = columns.c ? Number(take.c.next()) : 1;
     return Array.from({ length: count }, () => ({ id: entryIds.next(), text: entryTexts.next() }));
@@ -114,9 +137,6 @@ function items(content) {
     if (columns.d?.[index] === undefined) throw new Refused(`document ${index} has no name`);
     return columns.d[index];
   };
-  const positions = numbers(content.r);
-  const forms = Buffer.from(columns.k);
-  if (forms.length !== positions.length) throw new Refused('as many forms as items are needed');
   const found = positions.map((n, k) => {
     switch (forms[k]) {
       case RECORD: {
@@ -141,7 +161,7 @@ function items(content) {
   });
   const left = [...Object.values(take), entryIds, entryTexts].filter((column) => !column.isAtEnd());
   if (left.length > 0) throw new Refused(`column ${left[0].name} holds more than the items need`);
-  return found;
+  return { found, remembered };
 }
 
-module.exports = { closed, columnsOf, items, numbers };
+module.exports = { columnsOf, items, numbers };

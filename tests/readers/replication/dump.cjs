@@ -1,7 +1,7 @@
 // A frame as a line of JSON, for whoever holds it against a schema. Byte strings become hexadecimal.
 'use strict';
 
-const { closed, columnsOf } = require('./columns.cjs');
+const { columnsOf } = require('./columns.cjs');
 const { hex } = require('./frame.cjs');
 
 function plain(value) {
@@ -14,6 +14,7 @@ function plain(value) {
 
 /** Records hold personal data: what they say stays out. */
 function withoutRecords(columns) {
+  if (!columns.r) return columns;
   return { ...columns, r: columns.r.map(([kind, key]) => [kind, key, new Uint8Array()]) };
 }
 
@@ -24,7 +25,7 @@ function lineOf(frame, topic) {
     const columns = columnsOf(content);
     line.body[1].b = '';
     line.columns = plain(withoutRecords(columns));
-    line.texts = closed(columns.x);
+    line.texts = frame.texts;
   }
   return JSON.stringify(line);
 }

@@ -6,6 +6,7 @@ const { Decoder } = require('cbor-x');
 
 const VERSION = 1;
 const SIGNED_FIRST = Buffer.from('outpost frame 1\0');
+const BODY_AT = 7;
 const SIGNATURE = 64;
 const FRAME_BYTES_MAX = 240 * 1024;
 const KINDS = { 1: 'hello', 2: 'welcome', 3: 'batch', 4: 'acknowledgement', 5: 'hail' };
@@ -16,49 +17,58 @@ const cbor = new Decoder({ useRecords: false, mapsAsObjects: true, int64AsNumber
 /** A frame that is not what the document says; the sentence says where. */
 class Refused extends Error {}
 
+/** It builds on what was said before this program listened. */
+class Unheard extends Refused {}
+
 const hex = (bytes) => Buffer.from(bytes).toString('hex');
 
 /** The part before the body, and where body and signature begin. */
 function envelope(bytes) {
   if (bytes.length > FRAME_BYTES_MAX) throw new Refused(`a frame of ${bytes.length} bytes`);
-  if (bytes.length < 4 || bytes[0] !== VERSION) throw new Refused(`version ${bytes[0]}`);
-  const [, kind, writer, length] = bytes;
-  const bodyAt = 4 + length + 16;
-  if (bytes.length < bodyAt + SIGNATURE) throw new Refused(`a frame of ${bytes.length} bytes is cut off`);
+  if (bytes[0] !== VERSION) throw new Refused(`version ${bytes[0]}`);
+  if (bytes.length < BODY_AT + SIGNATURE) throw new Refused(`a frame of ${bytes.length} bytes is cut off`);
+  const [, kind, writer] = bytes;
   if (!(writer in WRITERS)) throw new Refused(`writer ${writer}`);
   return {
     kind: KINDS[kind] ?? `kind ${kind}`,
     isKnown: kind in KINDS,
     writer: WRITERS[writer],
-    site: bytes.subarray(4, 4 + length).toString('latin1'),
-    install: hex(bytes.subarray(4 + length, bodyAt)),
-    bodyAt,
+    signer: hex(bytes.subarray(3, BODY_AT)),
     signatureAt: bytes.length - SIGNATURE,
   };
 }
 
+/** What is signed: the site and the whole install id as well, although they are not sent. */
+function signedBytes(site, install, bytes) {
+  const name = Buffer.from(site);
+  return Buffer.concat([SIGNED_FIRST, Buffer.from([name.length]), name, Buffer.from(install, 'hex'), bytes]);
+}
+
 /**
- * Reads a frame. `keyOf(install, writer, site)` gives the public key in hex, or nothing when nobody is known by that
- * name. The signature is checked before a byte of the body is read.
+ * Reads a frame of a site. `identitiesOf(writer)` gives install ids and public keys, as 96 digits each. The signature
+ * is checked before a byte of the body is read.
  */
-function readFrame(bytes, keyOf) {
+function readFrame(bytes, site, identitiesOf) {
   const found = envelope(bytes);
-  const key = keyOf(found.install, found.writer, found.site);
-  if (!key) throw new Refused(`${found.kind} signed by an install nobody told us of: ${found.install}`);
-  const signed = Buffer.concat([SIGNED_FIRST, bytes.subarray(0, found.signatureAt)]);
-  if (!verified(bytes.subarray(found.signatureAt), signed, key)) {
-    throw new Refused(`${found.kind} with a signature that is not that of install ${found.install}`);
-  }
-  const { kind, isKnown, writer, site, install } = found;
-  if (!isKnown) return { kind, isKnown, writer, site, install };
-  const [head, content] = decoded(bytes.subarray(found.bodyAt, found.signatureAt));
+  const named = identitiesOf(found.writer).filter((identity) => identity?.startsWith(found.signer));
+  if (named.length === 0) throw new Refused(`${found.kind} signed by an install nobody told us of: ${found.signer}`);
+  const signature = bytes.subarray(found.signatureAt);
+  const identity = named.find((one) => {
+    const signed = signedBytes(site, one.slice(0, 32), bytes.subarray(0, found.signatureAt));
+    return verified(signature, signed, one.slice(32));
+  });
+  if (!identity) throw new Refused(`${found.kind} with a signature that is not that of install ${found.signer}`);
+  const { kind, isKnown, writer } = found;
+  if (!isKnown) return { kind, isKnown, writer, site };
+  const [head, content] = decoded(bytes.subarray(BODY_AT, found.signatureAt));
+  const [conversation, serial, epoch, incarnation] = head;
   return {
-    kind, isKnown, writer, site, install, head, content,
+    kind, isKnown, writer, site, head, content,
     number: bytes[1],
-    conversation: hex(head.c),
-    serial: Number(head.s),
-    incarnation: hex(head.i),
-    epoch: Number(head.e),
+    conversation: hex(conversation),
+    serial: Number(serial),
+    epoch: Number(epoch),
+    incarnation: incarnation ? hex(incarnation) : null,
   };
 }
 
@@ -78,8 +88,8 @@ function decoded(bytes) {
   } catch (error) {
     throw new Refused(`a body that is not CBOR: ${error.message}`);
   }
-  if (!Array.isArray(body) || body.length < 2 || !body[0]?.c || !body[0]?.i) throw new Refused('a body without a head');
+  if (!Array.isArray(body) || !Array.isArray(body[0]) || body[0].length < 3 || body.length < 2) throw new Refused('a body without a head');
   return body;
 }
 
-module.exports = { readFrame, Refused, hex, cbor };
+module.exports = { readFrame, Refused, Unheard, hex, cbor };

@@ -4,8 +4,9 @@
 const { items, numbers } = require('./columns.cjs');
 const { checkOf, digestOf, rebuilt } = require('./changes.cjs');
 const { Documents } = require('./documents.cjs');
-const { readFrame, Refused, hex } = require('./frame.cjs');
+const { readFrame, Refused, Unheard, hex } = require('./frame.cjs');
 const { Stream } = require('./stream.cjs');
+const { remember } = require('./texts.cjs');
 
 /** How far back a change may continue another one. */
 const CONTINUES_AT_MOST = 1024;
@@ -33,8 +34,8 @@ class Listener {
   hear(bytes, topic) {
     let frame;
     try {
-      frame = readFrame(bytes, (install, writer, site) => this.keyOf(install, writer, site));
-      this.belongs(frame, topic);
+      this.belongs(topic, bytes);
+      frame = readFrame(bytes, this.site, (writer) => this.identitiesOf(writer));
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       this.refused.push(error.message);
@@ -42,24 +43,25 @@ class Listener {
     }
     this.frames[frame.kind] = (this.frames[frame.kind] ?? 0) + 1;
     if (!frame.isKnown) return;
-    this.dump(frame, topic);
-    this.sides.set(frame.incarnation, frame.writer);
+    if (frame.incarnation) this.sides.set(frame.incarnation, frame.writer);
+    const what = `${frame.kind} ${frame.serial} of the ${frame.writer}`;
     try {
       this.understand(frame);
     } catch (error) {
-      this.refused.push(`${frame.kind} ${frame.serial} of the ${frame.writer}: ${error.message}`);
+      if (error instanceof Unheard) this.notes.push(`${what}: ${error.message} before we listened`);
+      else this.refused.push(`${what}: ${error.message}`);
     }
+    this.dump(frame, topic);
   }
 
-  keyOf(install, writer, site) {
-    const known = writer === 'hub' ? [this.keys.hub] : this.keys.sites[site] ?? [];
-    return known.find((key) => key?.startsWith(install))?.slice(32);
+  identitiesOf(writer) {
+    return writer === 'hub' ? [this.keys.hub] : this.keys.sites[this.site] ?? [];
   }
 
-  belongs(frame, topic) {
-    if (frame.site !== this.site) throw new Refused(`${frame.kind} of site ${frame.site}`);
-    const way = frame.writer === 'site' ? 'up' : 'down';
-    if (topic && !topic.endsWith(`/${frame.site}/${way}`)) throw new Refused(`${frame.kind} on the topic ${topic}`);
+  /** The third byte of a frame is its writer, who has a topic. */
+  belongs(topic, bytes) {
+    const way = bytes[2] === 0 ? 'up' : 'down';
+    if (topic && !topic.endsWith(`/${this.site}/${way}`)) throw new Refused(`a frame for another topic than ${topic}`);
   }
 
   stream(writer, incarnation) {
@@ -72,7 +74,7 @@ class Listener {
     const { content, writer } = frame;
     const peer = writer === 'site' ? 'hub' : 'site';
     for (const link of content.k && frame.kind !== 'batch' ? content.k : []) this.sides.set(hex(link.i), writer);
-    for (const { m } of content.a ?? []) this.stream(peer, hex(m.i)).mark(Number(m.n), m.h);
+    for (const [incarnation, n, running] of content.a ?? []) this.stream(peer, hex(incarnation)).mark(Number(n), running);
     for (const item of content.q ?? []) {
       this.quarantined.push({ writer: peer, incarnation: hex(item.i), n: Number(item.n), reason: item.w });
     }
@@ -89,7 +91,7 @@ class Listener {
 
   memory(frame) {
     const key = `${frame.writer} ${frame.conversation} ${frame.incarnation}`;
-    if (!this.memories.has(key)) this.memories.set(key, new Map());
+    if (!this.memories.has(key)) this.memories.set(key, { changes: new Map(), examples: new Map() });
     return this.memories.get(key);
   }
 
@@ -98,9 +100,13 @@ class Listener {
     const memory = this.memory(frame);
     const stream = this.stream(writer, incarnation);
     const read = [];
-    for (const item of items(content)) {
-      const change = item.form === 'record' ? null : this.change(item, frame, memory);
-      if (change) memory.set(item.n, change);
+    /** Only a change that could be rebuilt is known to belong to its document. */
+    const documentAt = (n) => (memory.changes.get(n)?.hash ? memory.changes.get(n).document : undefined);
+    const { found, remembered } = items(content, documentAt, memory.examples);
+    frame.texts = found.flatMap((item) => item.entries ?? []).map(({ text }) => text);
+    for (const item of found) {
+      const change = item.form === 'record' ? null : this.change(item, frame, memory.changes);
+      if (change) memory.changes.set(item.n, change);
       const isWhole = change === null || change.hash !== undefined;
       read.push({ item, change, digest: isWhole ? digestOf(item, change) : null });
     }
@@ -119,7 +125,8 @@ class Listener {
       else this.records.push({ writer, n: item.n, kind: item.kind, key: item.key, bytes: item.content.length });
     }
     const oldest = Math.max(...numbers(content.r)) - 2 * CONTINUES_AT_MOST;
-    for (const n of memory.keys()) if (n < oldest) memory.delete(n);
+    for (const n of memory.changes.keys()) if (n < oldest) memory.changes.delete(n);
+    remember(memory.examples, remembered);
   }
 
   /** A change that continues one we never heard keeps its entries, in a document without a name. */

@@ -22,12 +22,7 @@ use super::rounded;
 
 /// The site of all figures; its name stands in the topic of every packet.
 const SITE: &str = "rotterdam-1";
-/// What MQTT 5 adds to a frame with QoS 1: fixed header with a length of two bytes, topic, packet id, properties, and
-/// the acknowledgement of the packet itself.
-const MQTT_BYTES: u64 =
-    3 + 2 + "outpost/v1/0/".len() as u64 + SITE.len() as u64 + "/down".len() as u64 + 3 + 4;
-/// TCP and IP headers of a packet that carries data, and of the acknowledgement that comes back; told apart from the
-/// figures, which count what the broker's connection carries.
+/// How long a packet is on its way.
 const LATENCY_MS: u64 = 20;
 /// How long the hub takes for a commit.
 const COMMIT_MS: u64 = 5;
@@ -257,7 +252,7 @@ impl Line {
 
     fn up(&mut self, frames: Vec<Vec<u8>>) {
         for frame in frames {
-            let size = frame.len() as u64 + MQTT_BYTES;
+            let size = packet("up", &frame);
             self.bytes.up += size;
             self.frames_up += 1;
             let at = self.carried(0, size);
@@ -267,7 +262,7 @@ impl Line {
 
     fn down(&mut self, frames: Vec<Vec<u8>>) {
         for frame in frames {
-            let size = frame.len() as u64 + MQTT_BYTES;
+            let size = packet("down", &frame);
             self.bytes.down += size;
             let at = self.carried(1, size);
             self.push(at, Due::AtSite(frame));
@@ -286,6 +281,18 @@ impl Line {
         self.serial += 1;
         self.queue.push(Reverse((at, self.serial, due)));
     }
+}
+
+/// A frame in MQTT 5's packets, QoS 1: fixed header, topic, packet id, no properties, and what acknowledges the packet.
+/// TCP's and IP's headers are not counted.
+fn packet(way: &str, frame: &[u8]) -> u64 {
+    let rest = 2 + format!("outpost/v1/s0/{SITE}/{way}").len() + 2 + 1 + frame.len();
+    let length = match rest {
+        0..128 => 1,
+        128..16_384 => 2,
+        _ => 3,
+    };
+    (1 + length + rest + 4) as u64
 }
 
 /// The hub's stream: a case for every eight events.

@@ -47,7 +47,7 @@ async fn the_description_is_valid_and_names_every_kind_of_frame() {
 async fn a_frame_that_is_not_described_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let frames = folder.path().join("frames");
-    let head = json!({ "c": "c3c3c3c3c3c3c3c3", "s": 1, "i": "a1".repeat(16), "e": 1 });
+    let head = json!(["c3c3c3c3c3c3c3c3", 1, 1, null]);
     let hail = |topic: &str, content: Value| {
         json!({ "topic": topic, "kind": "hail", "number": 5, "body": [head, content] }).to_string()
     };

@@ -9,44 +9,67 @@ use crate::bytes::{Conversation, Incarnation, Running};
 use crate::item::{Gap, Link, Mark, Position};
 use crate::progress::{Progress, Span};
 
-/// What every frame says first.
+/// What every frame says first: a row, since it is in all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "HeadRow", from = "HeadRow")]
 pub(crate) struct Head {
     /// The conversation it belongs to.
-    #[serde(rename = "c")]
     pub conversation: Conversation,
     /// Counts the frames of one side in a conversation, from 1.
-    #[serde(rename = "s")]
     pub serial: u64,
-    /// The incarnation: in a batch that of its positions, in all others the writer's current one.
-    #[serde(rename = "i")]
-    pub incarnation: Incarnation,
     /// The hub's epoch; in frames of a site the highest one it heard of.
-    #[serde(rename = "e")]
     pub epoch: u64,
+    /// In a batch the incarnation of its positions; no other frame says one here.
+    pub incarnation: Option<Incarnation>,
+}
+
+type HeadRow = (Conversation, u64, u64, Option<Incarnation>);
+
+impl From<Head> for HeadRow {
+    fn from(head: Head) -> Self {
+        (head.conversation, head.serial, head.epoch, head.incarnation)
+    }
+}
+
+impl From<HeadRow> for Head {
+    fn from((conversation, serial, epoch, incarnation): HeadRow) -> Self {
+        Self { conversation, serial, epoch, incarnation }
+    }
 }
 
 /// How far the writer of a frame has stored one incarnation of the reader.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "AppliedRow", from = "AppliedRow")]
 pub(crate) struct Applied {
     /// Everything through here.
-    #[serde(rename = "m")]
     pub mark: Mark,
     /// And these.
-    #[serde(rename = "b", default, skip_serializing_if = "Vec::is_empty")]
     pub beyond: Vec<Span>,
     /// Through here it is in a backup as well. Without it the writer keeps no backups apart from its database, and
     /// what is stored may be forgotten.
-    #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
     pub safe: Option<Safe>,
 }
 
+/// Incarnation, number and running hash of the mark, what is stored beyond it, what is in a backup.
+type AppliedRow = (Incarnation, u64, Running, Vec<Span>, Option<(u64, Running)>);
+
+impl From<Applied> for AppliedRow {
+    fn from(Applied { mark, beyond, safe }: Applied) -> Self {
+        (mark.incarnation, mark.n, mark.running, beyond, safe.map(|safe| (safe.n, safe.running)))
+    }
+}
+
+impl From<AppliedRow> for Applied {
+    fn from((incarnation, n, running, beyond, safe): AppliedRow) -> Self {
+        let safe = safe.map(|(n, running)| Safe { n, running });
+        Self { mark: Mark { incarnation, n, running }, beyond, safe }
+    }
+}
+
 /// A mark of the incarnation that is spoken of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Safe {
-    #[serde(rename = "n")]
     pub n: u64,
-    #[serde(rename = "h")]
     pub running: Running,
 }
 
@@ -132,17 +155,22 @@ pub(crate) struct Batch {
     /// In a frame of a lane, for each item what it must not be applied before: see [`Lane`].
     #[serde(rename = "l", default, skip_serializing_if = "Vec::is_empty")]
     pub lane: Vec<Lane>,
-    /// The first half of BLAKE3 over the items' digests.
+    /// The first bytes of BLAKE3 over the items' digests: the reader rebuilt what was sent. What keeps the streams equal
+    /// is the running hash in the acknowledgement.
     #[serde(rename = "k")]
-    pub check: serde_bytes::ByteArray<16>,
-    /// How the columns are packed: 0 not at all, 1 with zstd.
-    #[serde(rename = "z")]
+    pub check: serde_bytes::ByteArray<8>,
+    /// How the columns are packed: 0 (and then it is not said) not at all, 1 with zstd.
+    #[serde(rename = "z", default, skip_serializing_if = "is_plain")]
     pub codec: u8,
     #[serde(rename = "b", with = "serde_bytes")]
     pub columns: Vec<u8>,
     /// Items of this batch right before which others are gone, by number.
     #[serde(rename = "g", default, skip_serializing_if = "Vec::is_empty")]
     pub gaps: Vec<(u64, Gap)>,
+}
+
+fn is_plain(codec: &u8) -> bool {
+    *codec == 0
 }
 
 /// What an item that is sent before its turn must wait for.

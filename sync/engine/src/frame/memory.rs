@@ -2,7 +2,9 @@
 //! same document needs to name neither the document nor what it builds on.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
+use super::examples::{Example, Examples};
 use crate::bytes::{ChangeHash, DocumentId};
 use crate::inspection::{Content, Inspection, ObjectRef};
 
@@ -32,14 +34,34 @@ impl Tip {
     }
 }
 
-/// The tips of one incarnation's documents.
+/// What a frame adds to the memory of both ends, once it is really sent or has proved to be what was sent.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Learned {
+    pub tips: Vec<Tip>,
+    pub examples: Vec<(u64, Arc<Example>)>,
+    /// The frame is told by examples of earlier ones, which the two ends may remember differently.
+    pub leans: bool,
+}
+
+/// The tips of one incarnation's documents, and texts that were said of them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Memory {
+    pub(super) examples: Examples,
     by_number: BTreeMap<u64, Tip>,
     by_document: HashMap<DocumentId, u64>,
 }
 
 impl Memory {
+    pub(crate) fn learn(&mut self, learned: Learned) {
+        learned.tips.into_iter().for_each(|tip| self.note(tip));
+        learned.examples.into_iter().for_each(|(number, example)| self.examples.note(number, example));
+    }
+
+    /// Nothing to refer to; what is said next is told apart from all that was.
+    pub(crate) fn begun_anew(&self) -> Self {
+        Self { examples: self.examples.begun_anew(), ..Self::default() }
+    }
+
     pub(crate) fn note(&mut self, tip: Tip) {
         match self.by_document.get(&tip.doc) {
             Some(n) if *n >= tip.n => return,

@@ -2,20 +2,24 @@
 
 pub(crate) mod body;
 pub(crate) mod columns;
+mod examples;
 mod ids;
 pub(crate) mod memory;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod page;
+pub(crate) mod reading;
 pub(crate) mod repair;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod round_trip;
+mod shape;
+mod texts;
 
 use outpost_model::defects::{Planted, is_planted};
 use outpost_model::id::SiteId;
 
-use crate::bytes::InstallId;
+use crate::bytes::{InstallId, InstallTag};
 use crate::identity::{Identity, PeerKeys};
 use crate::leb::Reader;
 use crate::session::{QuarantineReason, Side};
@@ -79,16 +83,15 @@ fn direction(writer: Side) -> u8 {
 pub struct Envelope {
     /// Which side claims to have written it.
     pub writer: Side,
-    /// The site of the conversation.
-    pub site: SiteId,
     /// The install that claims to have signed it.
-    pub install: InstallId,
+    pub signer: InstallTag,
     kind: Kind,
-    body_from: usize,
 }
 
 impl Envelope {
-    /// Reads the outside of a frame, for example to find the session it belongs to.
+    const BYTES: usize = 3 + InstallTag::BYTES;
+
+    /// Reads the outside of a frame.
     pub fn peek(frame: &[u8]) -> Option<Self> {
         if frame.len() > Settings::FRAME_BYTES_LIMIT {
             return None;
@@ -99,23 +102,19 @@ impl Envelope {
         let writer = [Side::Site, Side::Hub].into_iter().zip([0, 1]).collect::<Vec<_>>();
         let direction = reader.byte()?;
         let writer = writer.into_iter().find(|(_, byte)| *byte == direction)?.0;
-        let length = usize::from(reader.byte()?);
-        let site = SiteId::new(std::str::from_utf8(reader.take(length)?).ok()?).ok()?;
-        let install = InstallId(reader.array()?);
-        let body_from = 4 + length + InstallId::BYTES;
-        let long_enough = frame.len() >= body_from + SIGNATURE_BYTES;
-        (version == VERSION && long_enough).then_some(Self { writer, site, install, kind, body_from })
+        let signer = InstallTag(reader.array()?);
+        let long_enough = frame.len() >= Self::BYTES + SIGNATURE_BYTES;
+        (version == VERSION && long_enough).then_some(Self { writer, signer, kind })
     }
 }
 
 /// Writes and signs a frame.
 pub(crate) fn seal(identity: &Identity, writer: Side, site: &SiteId, body: &Body) -> Vec<u8> {
     let mut frame = Vec::with_capacity(256);
-    frame.extend_from_slice(&[VERSION, body.kind() as u8, direction(writer), site.as_str().len() as u8]);
-    frame.extend_from_slice(site.as_str().as_bytes());
-    frame.extend_from_slice(&identity.install().0);
+    frame.extend_from_slice(&[VERSION, body.kind() as u8, direction(writer)]);
+    frame.extend_from_slice(&identity.install().tag().0);
     body.write(&mut frame);
-    let signature = identity.sign(&signed(&frame));
+    let signature = identity.sign(&signed(site, identity.install(), &frame));
     frame.extend_from_slice(&signature);
     frame
 }
@@ -128,20 +127,23 @@ pub(crate) fn open(
     site: &SiteId,
 ) -> Result<(InstallId, Body), QuarantineReason> {
     let envelope = Envelope::peek(frame).ok_or(QuarantineReason::NotAFrame)?;
-    if envelope.writer != writer || envelope.site != *site {
+    if envelope.writer != writer {
         return Err(QuarantineReason::Misdirected);
     }
-    let key = keys.find(envelope.install).ok_or(QuarantineReason::UnknownInstall(envelope.install))?;
     let (content, signature) = frame.split_at(frame.len() - SIGNATURE_BYTES);
     let signature: [u8; SIGNATURE_BYTES] = signature.try_into().map_err(|_| QuarantineReason::NotAFrame)?;
-    if !key.verifies(&signed(content), &signature) && !is_planted(Planted::SkipTheSignature) {
-        return Err(QuarantineReason::Forged);
-    }
-    let body = Body::read(envelope.kind, &content[envelope.body_from..])
+    let mut known = keys.of(envelope.signer).peekable();
+    known.peek().ok_or(QuarantineReason::UnknownInstall(envelope.signer))?;
+    let skipped = is_planted(Planted::SkipTheSignature);
+    let signer = known.find(|key| key.verifies(&signed(site, key.install, content), &signature) || skipped);
+    let signer = signer.ok_or(QuarantineReason::Forged)?;
+    let body = Body::read(envelope.kind, &content[Envelope::BYTES..])
         .map_err(|reason| QuarantineReason::Malformed(reason.to_owned()))?;
-    Ok((envelope.install, body))
+    Ok((signer.install, body))
 }
 
-fn signed(content: &[u8]) -> Vec<u8> {
-    [CONTEXT, content].concat()
+/// What both sides know is signed without being sent: the site, which the topic names, and the whole id of the install.
+fn signed(site: &SiteId, install: InstallId, content: &[u8]) -> Vec<u8> {
+    let site = site.as_str().as_bytes();
+    [CONTEXT, &[site.len() as u8], site, &install.0, content].concat()
 }

@@ -16,7 +16,7 @@ const SITE: Incarnation = Incarnation([0xa1; 16]);
 const HUB: Incarnation = Incarnation([0xb2; 16]);
 
 fn head(serial: u64) -> Head {
-    Head { conversation: Conversation([0xc3; 8]), serial, incarnation: SITE, epoch: 1 }
+    Head { conversation: Conversation([0xc3; 8]), serial, epoch: 1, incarnation: None }
 }
 
 fn hello() -> Body {
@@ -29,15 +29,19 @@ fn hello() -> Body {
 fn batch() -> Body {
     let doc = DocumentId::new("ledger/berlin-1/0").unwrap();
     let (mut document, founding) = Document::create(doc, SITE, "{}").unwrap();
-    let entry = Entry { id: "0190b3a4c5d67e8f9a0b1c2d3e4f5061.0".to_owned(), text: "{\"n\":1}".to_owned() };
-    let change = document.append(&[entry]).unwrap().unwrap();
-    let items = [Item::Change(founding), Item::Change(change)];
-    let numbered = [(1, &items[0]), (2, &items[1])];
+    let mut items = vec![Item::Change(founding)];
+    for n in 1..3 {
+        let id = format!("0190b3a4c5d67e8f9a0b1c2d3e4f506{n}.0");
+        let entry = Entry { id, text: format!("{{\"n\":{n}}}") };
+        items.extend(document.append(&[entry]).unwrap().map(Item::Change));
+    }
+    let numbered: Vec<_> = (1..).zip(&items).collect();
     let (columns, _) = encode(&numbered, SITE, &Memory::default());
     let digests: Vec<_> = items.iter().map(Item::digest).collect();
     let check = serde_bytes::ByteArray::new(frame_check(&digests));
-    let runs = vec![Span { from: 1, through: 2 }];
-    Body::Batch(head(2), Batch { runs, lane: Vec::new(), check, codec: 0, columns, gaps: Vec::new() })
+    let runs = vec![Span { from: 1, through: 3 }];
+    let head = Head { incarnation: Some(SITE), ..head(2) };
+    Body::Batch(head, Batch { runs, lane: Vec::new(), check, codec: 0, columns, gaps: Vec::new() })
 }
 
 /// The hex digits as the page has them: 32 bytes a line.
@@ -51,10 +55,10 @@ fn the_page_shows_the_frames_as_they_are() {
     let page = std::fs::read_to_string(page).unwrap();
     let identity = Identity::from_bytes(&[0xd4; 48]).unwrap();
     let site = "berlin-1".parse().unwrap();
-    for body in [hello(), batch()] {
-        let shown = lines(&seal(&identity, Side::Site, &site, &body));
-        assert!(page.contains(&shown), "docs/protocol.md does not show this frame:\n{shown}");
-    }
+    let frames = [hello(), batch()].map(|body| lines(&seal(&identity, Side::Site, &site, &body)));
+    let lacking: Vec<_> =
+        frames.iter().filter(|frame| !page.contains(*frame)).map(|frame| format!("{frame}\n")).collect();
+    assert!(lacking.is_empty(), "docs/protocol.md does not show these frames:\n{}", lacking.concat());
     let key = hex::encode(&identity.public().to_bytes()[16..]);
     assert!(page.contains(&key), "the key of the example is {key}");
 }

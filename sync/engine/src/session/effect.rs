@@ -2,7 +2,7 @@
 
 use outpost_model::id::SiteId;
 
-use crate::bytes::{DocumentId, Incarnation, InstallId};
+use crate::bytes::{DocumentId, Incarnation, InstallId, InstallTag};
 use crate::identity::{Identity, PeerKeys};
 use crate::item::{Incoming, Link, Mark, Outgoing, Position};
 use crate::lineage::{Finding, Life};
@@ -247,7 +247,7 @@ pub enum QuarantineReason {
     Misdirected,
     /// No known key of the peer belongs to its install.
     #[error("signed by an unknown install {0}")]
-    UnknownInstall(InstallId),
+    UnknownInstall(InstallTag),
     /// The signature does not fit.
     #[error("the signature does not fit")]
     Forged,

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 use super::receiving::{CODEC_PLAIN, CODEC_ZSTD, check};
 use super::wire::Wire;
 use crate::bytes::Digest;
-use crate::frame::body::{Batch, Body, Lane};
+use crate::frame::body::{Batch, Body, Head, Lane};
 use crate::frame::columns;
-use crate::frame::memory::{Memory, Tip};
+use crate::frame::memory::{Learned, Memory};
 use crate::item::{Gap, Item, Outgoing, Position};
 use crate::progress::spans;
 use crate::settings::Settings;
@@ -120,15 +120,16 @@ impl Pack {
         items: &[(Outgoing, Option<Lane>)],
         (memory, gaps): (&Memory, &BTreeMap<Position, Gap>),
         wire: &mut Wire,
-    ) -> (Vec<u8>, usize, Vec<Tip>) {
+    ) -> (Vec<u8>, usize, Learned) {
         let mut count = self.first_guess(items);
         loop {
             let chosen = &items[..count];
-            let (batch, tips) = self.batch(chosen, memory, gaps);
+            let (batch, learned) = self.batch(chosen, memory, gaps);
             let incarnation = chosen[0].0.mark.incarnation;
-            let bytes = wire.write(incarnation, |head| Body::Batch(head, batch));
+            let bytes =
+                wire.write(|head| Body::Batch(Head { incarnation: Some(incarnation), ..head }, batch));
             if bytes.len() <= self.bytes_max || count == 1 {
-                return (bytes, count, tips);
+                return (bytes, count, learned);
             }
             count = count.div_ceil(2).min(count - 1);
         }
@@ -155,13 +156,13 @@ impl Pack {
         items: &[(Outgoing, Option<Lane>)],
         memory: &Memory,
         gaps: &BTreeMap<Position, Gap>,
-    ) -> (Batch, Vec<Tip>) {
+    ) -> (Batch, Learned) {
         let gaps = items.iter().filter_map(|(outgoing, _)| {
             gaps.get(&outgoing.mark.position()).map(|gap| (outgoing.mark.n, *gap))
         });
         let numbered: Vec<(u64, &Item)> =
             items.iter().map(|(outgoing, _)| (outgoing.mark.n, &outgoing.item)).collect();
-        let (columns, tips) = columns::encode(&numbered, items[0].0.mark.incarnation, memory);
+        let (columns, learned) = columns::encode(&numbered, items[0].0.mark.incarnation, memory);
         let digests: Vec<Digest> = items.iter().map(|(outgoing, _)| outgoing.item.digest()).collect();
         let packed = zstd::bulk::compress(&columns, self.level).ok();
         let (codec, columns) = match packed.filter(|packed| packed.len() < columns.len()) {
@@ -176,7 +177,7 @@ impl Pack {
             columns,
             gaps: gaps.collect(),
         };
-        (batch, tips)
+        (batch, learned)
     }
 }
 

@@ -88,7 +88,7 @@ impl Session {
             boot_ms: now.boot_ms,
             lost: self.past.lost,
         };
-        let bytes = self.wire.write(self.current(), |head| Body::Hello(head, hello));
+        let bytes = self.wire.write(|head| Body::Hello(head, hello));
         effects.push(Effect::Publish { channel: self.wire.channel(), bytes });
     }
 
@@ -126,7 +126,7 @@ impl Session {
                 if again {
                     self.greeting.hailed_at = Some(now.boot_ms);
                     let hail = Hail { wall_ms: now.wall_ms };
-                    let bytes = self.wire.write(self.current(), |head| Body::Hail(head, hail));
+                    let bytes = self.wire.write(|head| Body::Hail(head, hail));
                     effects.push(Effect::Publish { channel: self.wire.channel(), bytes });
                 }
             }
@@ -186,7 +186,7 @@ impl Session {
             authority: self.authority.clone(),
         };
         self.greeting.authority_untold = false;
-        let bytes = self.wire.write(self.current(), |head| Body::Welcome(head, welcome));
+        let bytes = self.wire.write(|head| Body::Welcome(head, welcome));
         effects.push(Effect::Publish { channel: self.wire.channel(), bytes });
     }
 

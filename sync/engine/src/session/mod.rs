@@ -297,7 +297,10 @@ impl Session {
     }
 
     fn take(&mut self, head: &Head, batch: &BatchBody) -> Taken {
-        self.receiving.take(head.incarnation, batch, &self.settings)
+        match head.incarnation {
+            Some(incarnation) => self.receiving.take(incarnation, batch, &self.settings),
+            None => Taken::Malformed("it does not say whose items it holds"),
+        }
     }
 
     fn acknowledged(&mut self, head: &Head, content: Acknowledgement, effects: &mut Vec<Effect>) {
@@ -332,7 +335,7 @@ impl Session {
             let authority = std::mem::take(&mut self.greeting.authority_untold)
                 .then(|| serde_bytes::ByteBuf::from(self.authority.clone()));
             let content = Acknowledgement { applied, refused: refused.collect(), authority };
-            let bytes = self.wire.write(self.current(), |head| Body::Acknowledgement(head, content));
+            let bytes = self.wire.write(|head| Body::Acknowledgement(head, content));
             effects.push(Effect::Publish { channel: self.wire.channel(), bytes });
         }
     }

@@ -7,8 +7,9 @@ use super::receiving::{CODEC_PLAIN, CODEC_ZSTD, Receiving, Taken, check};
 use crate::bytes::{Digest, DocumentId, Incarnation};
 use crate::document::Document;
 use crate::frame::body::{Batch, Body};
-use crate::frame::columns::{decode, encode};
+use crate::frame::columns::encode;
 use crate::frame::memory::Memory;
+use crate::frame::reading::decode;
 use crate::frame::{Kind, body};
 use crate::inspection::{Entry, Inspection};
 use crate::item::{Gap, Item, Link, Record};
@@ -41,7 +42,7 @@ fn columns() -> (Vec<u8>, Vec<u64>) {
 
 fn take(columns: &[u8], numbers: &[u64], codec: u8, gaps: Vec<(u64, Gap)>) -> Taken {
     // The check is made to fit whatever the columns say now.
-    let digests: Vec<Digest> = match decode(columns, numbers, SITE, &Memory::default()) {
+    let digests: Vec<Digest> = match decode(columns, numbers, SITE, &Memory::default(), 1 << 20) {
         Ok((items, _)) => items.iter().map(Item::digest).collect(),
         Err(_) => Vec::new(),
     };

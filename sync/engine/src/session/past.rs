@@ -85,7 +85,7 @@ impl Session {
             come_back_ms: None,
         };
         let answer = |head| Body::Welcome(head, welcome);
-        let bytes = self.wire.answer(head.conversation, self.current(), answer);
+        let bytes = self.wire.answer(head.conversation, answer);
         effects.push(Effect::Publish { channel: self.wire.channel(), bytes });
     }
 

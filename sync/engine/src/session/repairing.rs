@@ -168,11 +168,10 @@ impl Session {
     }
 
     fn act(&mut self, acts: Vec<Act>, effects: &mut Vec<Effect>) {
-        let incarnation = self.current();
         for act in acts {
             effects.push(match act {
                 Act::Say(message) => {
-                    let bytes = self.wire.write(incarnation, |head| Body::Repair(head, message));
+                    let bytes = self.wire.write(|head| Body::Repair(head, message));
                     Effect::Publish { channel: self.wire.channel(), bytes }
                 }
                 Act::Look(look) => Effect::Look(look),

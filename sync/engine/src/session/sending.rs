@@ -113,7 +113,7 @@ impl Sending {
         self.pending_since = None;
         self.sent_at = None;
         self.flights.clear();
-        self.memory.clear();
+        self.memory.values_mut().for_each(|memory| *memory = memory.begun_anew());
         self.lanes.begin();
         self.stale = self.unanswered.is_some();
         self.cursor = self.first_missing();
@@ -272,16 +272,13 @@ impl Sending {
         let Some(incarnation) = items.first().map(|(outgoing, _)| outgoing.mark.incarnation) else {
             return items;
         };
-        let empty = Memory::default();
         // A frame that is sent again refers to nothing outside it, since what it referred to may be lost as well.
-        let memory = match tries {
-            0 => self.memory.entry(incarnation).or_default(),
-            _ => &empty,
-        };
-        let (bytes, count, tips) = self.pack.frame(&items, (memory, &self.gaps), turn.wire);
+        let known = self.memory.entry(incarnation).or_default();
+        let anew = (tries > 0).then(|| known.begun_anew());
+        let memory = anew.as_ref().unwrap_or(known);
+        let (bytes, count, learned) = self.pack.frame(&items, (memory, &self.gaps), turn.wire);
         let left = items.split_off(count);
-        let memory = self.memory.entry(incarnation).or_default();
-        tips.into_iter().for_each(|tip| memory.note(tip));
+        self.memory.entry(incarnation).or_default().learn(learned);
         let wait = jittered(turn.rng, backoff(turn.settings, tries), turn.settings.jitter_percent);
         let due = turn.now.boot_ms + wait;
         self.flights.push(Flight::new(items, due, tries));

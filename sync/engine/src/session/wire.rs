@@ -3,7 +3,7 @@
 use outpost_model::id::SiteId;
 
 use super::effect::{Channel, Effect, Now, Side};
-use crate::bytes::{Conversation, Incarnation};
+use crate::bytes::Conversation;
 use crate::frame::body::{Body, Head};
 use crate::frame::seal;
 use crate::identity::Identity;
@@ -44,21 +44,16 @@ impl Wire {
     }
 
     /// Answers a frame of another conversation than the present one.
-    pub(super) fn answer(
-        &self,
-        conversation: Conversation,
-        incarnation: Incarnation,
-        body: impl FnOnce(Head) -> Body,
-    ) -> Vec<u8> {
-        let body = body(Head { conversation, serial: 1, incarnation, epoch: self.epoch });
+    pub(super) fn answer(&self, conversation: Conversation, body: impl FnOnce(Head) -> Body) -> Vec<u8> {
+        let body = body(Head { conversation, serial: 1, epoch: self.epoch, incarnation: None });
         seal(&self.identity, self.side, &self.site, &body)
     }
 
     /// Writes and signs the next frame.
-    pub(super) fn write(&mut self, incarnation: Incarnation, body: impl FnOnce(Head) -> Body) -> Vec<u8> {
+    pub(super) fn write(&mut self, body: impl FnOnce(Head) -> Body) -> Vec<u8> {
         self.serial += 1;
         let (conversation, serial, epoch) = (self.conversation, self.serial, self.epoch);
-        let body = body(Head { conversation, serial, incarnation, epoch });
+        let body = body(Head { conversation, serial, epoch, incarnation: None });
         seal(&self.identity, self.side, &self.site, &body)
     }
 }

@@ -16,7 +16,7 @@ const WINDOW: usize = 8;
 /// The kind byte of a batch and of an acknowledgement.
 const BATCH: u8 = 3;
 const ACKNOWLEDGEMENT: u8 = 4;
-const INSTALL_BYTES: usize = 16;
+const ENVELOPE_BYTES: usize = 7;
 const SIGNATURE_BYTES: usize = 64;
 
 /// A frame a site has made.
@@ -71,21 +71,14 @@ fn acknowledged(frame: &[u8]) -> Option<u64> {
     struct Content {
         a: Vec<Applied>,
     }
-    #[derive(Deserialize)]
-    struct Applied {
-        m: Mark,
-    }
-    #[derive(Deserialize)]
-    struct Mark {
-        n: u64,
-    }
+    /// Incarnation, number, running hash, spans, backup.
+    type Applied = (IgnoredAny, u64, IgnoredAny, IgnoredAny, IgnoredAny);
     if frame.get(1) != Some(&ACKNOWLEDGEMENT) {
         return None;
     }
-    let from = 4 + usize::from(*frame.get(3)?) + INSTALL_BYTES;
-    let body = frame.get(from..frame.len().checked_sub(SIGNATURE_BYTES)?)?;
+    let body = frame.get(ENVELOPE_BYTES..frame.len().checked_sub(SIGNATURE_BYTES)?)?;
     let (_, content): (IgnoredAny, Content) = ciborium::from_reader(body).ok()?;
-    content.a.iter().map(|applied| applied.m.n).max()
+    content.a.iter().map(|applied| applied.1).max()
 }
 
 /// One site's frames, to be fed.
