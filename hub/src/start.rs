@@ -18,6 +18,7 @@ use crate::app::epoch::{self, Opening};
 use crate::broker::{Broker, BrokerError};
 use crate::error::HubError;
 use crate::ids::{Entropy, Ids};
+use crate::replicate::crowd::Crowd;
 use crate::replicate::driver;
 use crate::replicate::intake::Intake;
 use crate::site_lease::Leases;
@@ -127,8 +128,21 @@ pub async fn open_with(
     enter_documents(&writer).await?;
     let settings = Arc::new(settings);
     let wire = Arc::new(OnceLock::new());
-    let hub =
-        Hub { store, writer, leases, intake, rules, settings, wakers, identity, life, clock, entropy, wire };
+    let hub = Hub {
+        store,
+        writer,
+        leases,
+        intake,
+        crowd: Crowd::default(),
+        rules,
+        settings,
+        wakers,
+        identity,
+        life,
+        clock,
+        entropy,
+        wire,
+    };
     hub.sync_settings().check()?;
     Ok(hub)
 }

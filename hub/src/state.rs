@@ -11,6 +11,7 @@ use outpost_sync::{Identity, Settings};
 use crate::app::authority::Terms;
 use crate::app::enroll;
 use crate::ids::{Entropy, Ids};
+use crate::replicate::crowd::Crowd;
 use crate::replicate::intake::Intake;
 use crate::site_lease::Leases;
 use crate::store::Store;
@@ -29,6 +30,8 @@ pub struct Hub {
     pub leases: Leases,
     /// Where batches of the sites are handed in.
     pub intake: Intake,
+    /// Who drains a long backlog.
+    pub crowd: Crowd,
     /// The rules in force.
     pub rules: RulesHandle,
     /// The settings, as resolved at the start.

@@ -54,6 +54,8 @@ pub struct Peer {
     kept: Kept,
     /// The life of the hub's stream that the session speaks of.
     stream: Option<Incarnation>,
+    /// What the session was told of the crowd.
+    crowded: bool,
     over: bool,
 }
 
@@ -110,6 +112,7 @@ impl Peer {
             storing: None,
             kept,
             stream,
+            crowded: false,
             over: false,
         };
         peer.tell_contained(contained).await?;
@@ -265,6 +268,10 @@ impl Peer {
     /// Hands an input to the session and carries out what it asks for, until it asks for nothing more.
     pub async fn handle(&mut self, input: Input) -> Result<(), HubError> {
         let mut inputs = VecDeque::from([input]);
+        let crowded = !self.hub.crowd.admits(&self.site);
+        if std::mem::replace(&mut self.crowded, crowded) != crowded {
+            inputs.push_front(Input::Crowded(crowded));
+        }
         while let Some(input) = inputs.pop_front() {
             let now = self.now();
             for effect in self.session.handle(now, self.ids.rng(), input) {
@@ -297,6 +304,7 @@ impl Peer {
                 }
             }
         }
+        self.hub.crowd.note(&self.site, self.session.drains());
         Ok(())
     }
 
@@ -372,6 +380,12 @@ impl Peer {
             })
             .await?;
         Ok(compare.then_some(Input::Repair))
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        self.hub.crowd.note(&self.site, false);
     }
 }
 

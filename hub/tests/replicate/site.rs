@@ -102,6 +102,14 @@ impl SimSite {
         self.session.handle(Now { boot_ms: 0, wall_ms: 0 }, &mut self.rng, Input::Links(links));
     }
 
+    /// Tells the session how far this life was written, as a daemon does when its line comes up.
+    #[allow(dead_code, reason = "only who has written much before the first word says it")]
+    pub fn introduce(&mut self) {
+        let last = self.log.last().map_or(0, |row| row.mark.n);
+        let links = vec![Link { incarnation: self.incarnation, parent: None, last }];
+        self.session.handle(Now { boot_ms: 0, wall_ms: 0 }, &mut self.rng, Input::Links(links));
+    }
+
     pub fn public(&self) -> PublicIdentity {
         self.identity.public()
     }
@@ -238,7 +246,9 @@ impl SimSite {
                         self.authority = Some(serde_json::from_slice(&bytes).unwrap());
                     }
                     Effect::Notice(Notice::Refused(refusal)) => self.refusals.push(refusal),
-                    Effect::Notice(notice @ (Notice::Behind(_) | Notice::Retired(_))) => {
+                    Effect::Notice(
+                        notice @ (Notice::Behind(_) | Notice::Retired(_) | Notice::Deferred(_)),
+                    ) => {
                         if let Notice::Behind(lost) = &notice {
                             inputs.push_back(Input::Lost(lost.last().copied()));
                         }

@@ -129,6 +129,11 @@ impl Session {
         })
     }
 
+    /// Whether the peer is heard and has more to send than a site may send in a crowd.
+    pub fn drains(&self) -> bool {
+        self.is_established() && self.backlog() > self.settings.backlog_items_long
+    }
+
     /// How many items the peer has named in its last greeting that are not stored here.
     pub fn backlog(&self) -> u64 {
         self.receiving.backlog()
