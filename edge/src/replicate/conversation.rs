@@ -101,6 +101,16 @@ pub fn job_of(notice: &Notice, now: &Moment, clock_error_max_ms: u64) -> Option<
     }
 }
 
+/// Whether the session says it only once, so that it must be written down before the conversation goes on. Time is heard
+/// again with the next hello, and documents are compared again.
+pub fn must_be_kept(job: &Job) -> bool {
+    match job {
+        Job::Heard(heard) => heard.authority.is_some() || heard.epoch.is_some(),
+        Job::Same(_) => false,
+        _ => true,
+    }
+}
+
 /// What is wrong with the line although frames go to and fro, for people.
 pub fn trouble(notice: &Notice) -> Option<&'static str> {
     match notice {

@@ -28,8 +28,8 @@ const HELLOS_UNTIL_SILENT: u64 = 3;
 /// How long acknowledgements are gathered before they are written down. Each costs a commit that scans would wait
 /// for, and one that is lost costs no more than sending again.
 const ACKNOWLEDGE_EVERY: Duration = Duration::from_millis(500);
-/// How long one waits that could not be written down, mostly for room on the disk.
-const ACKNOWLEDGE_AGAIN: Duration = Duration::from_secs(5);
+/// How long what could not be written down waits, mostly for room on the disk.
+const WRITE_AGAIN: Duration = Duration::from_secs(5);
 
 /// Why the driver cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -49,17 +49,30 @@ pub enum DriverError {
     /// The line's task has ended.
     #[error("the line has ended")]
     LineEnded,
+    /// What the hub has said could not be written down.
+    #[error("what the hub has said could not be written down: {0}")]
+    NotWritten(&'static str),
 }
 
 /// Runs until the token is cancelled. A site that is not enrolled waits here and works all the same.
 pub async fn run(state: AppState, identity: Identity, token: CancellationToken) -> Result<(), DriverError> {
-    match converse(state, identity, &token).await {
-        // The writer and the line end with the daemon, perhaps before the driver has noticed.
-        Err(error) if token.is_cancelled() => {
-            tracing::debug!(%error, "the driver ended with the daemon");
-            Ok(())
+    loop {
+        match converse(state.clone(), identity.clone(), &token).await {
+            // The writer and the line end with the daemon, perhaps before the driver has noticed.
+            Err(error) if token.is_cancelled() => {
+                tracing::debug!(%error, "the driver ended with the daemon");
+                return Ok(());
+            }
+            // The session knows what the database does not: another one begins from the database, and is told again.
+            Err(error @ DriverError::NotWritten(_)) => {
+                tracing::warn!(%error, "the conversation begins anew");
+                tokio::select! {
+                    () = token.cancelled() => return Ok(()),
+                    () = tokio::time::sleep(WRITE_AGAIN) => {}
+                }
+            }
+            result => return result,
         }
-        result => result,
     }
 }
 
@@ -214,7 +227,7 @@ impl Driver {
             if self.acknowledged.answered(mark, Some(&answer)) {
                 self.state.writer.tell(News::Sync);
             } else {
-                self.acknowledge_at.get_or_insert_with(|| Instant::now() + ACKNOWLEDGE_AGAIN);
+                self.acknowledge_at.get_or_insert_with(|| Instant::now() + WRITE_AGAIN);
             }
         }
         Ok(())
@@ -273,7 +286,13 @@ impl Driver {
         let now = self.state.now();
         if let Some(job) = conversation::job_of(&notice, &now, self.state.site.clock_error_max_ms) {
             let concerns_loss = matches!(job, Job::Behind(_) | Job::Same(_));
-            self.state.writer.submit_patiently(job).await?;
+            let kept = conversation::must_be_kept(&job);
+            let answer = self.state.writer.submit_patiently(job).await?;
+            if let Answer::Failed(failed) = answer
+                && kept
+            {
+                return Err(DriverError::NotWritten(failed.code));
+            }
             if concerns_loss {
                 self.tell_loss().await?;
             }

@@ -1,6 +1,8 @@
 //! A site as far as the hub can tell: the engine's session, documents, and a journal in memory.
 
+#[path = "site/documents.rs"]
 mod documents;
+#[path = "site/hidden.rs"]
 mod hidden;
 
 use std::collections::{BTreeMap, VecDeque};

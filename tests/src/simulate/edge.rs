@@ -106,8 +106,12 @@ pub struct Said {
     pub set_aside: Vec<Refusal>,
     /// Frames that were set aside.
     pub frames_refused: usize,
+    /// Something of its own stream is named as forgotten.
+    pub gap: bool,
     /// The daemon died.
     pub died: Option<String>,
+    /// What the hub has said could not be written down: the conversation begins anew.
+    pub anew: bool,
 }
 
 impl EdgeNode {
@@ -238,9 +242,23 @@ impl EdgeNode {
                 if said.died.is_some() {
                     return Ok(());
                 }
+                if std::mem::take(&mut said.anew) {
+                    inputs = self.begin_anew()?;
+                    break;
+                }
             }
         }
         Ok(())
+    }
+
+    /// Another session, from what is written down; what it is told first.
+    fn begin_anew(&mut self) -> Result<VecDeque<Input>> {
+        let Some(running) = &mut self.running else { return Ok(VecDeque::new()) };
+        let (site, key) = (self.id.clone(), self.identity.clone());
+        running.session = conversation::open(running.core.connection(), settings(), site, key, self.hub)?;
+        let loss = past::open(running.core.connection())?;
+        running.lost = loss.and_then(|loss| loss.lost.last().copied());
+        Ok(self.line_up.then_some(Input::LineUp).into_iter().collect())
     }
 
     fn carry_out(
@@ -305,12 +323,15 @@ impl EdgeNode {
                 self.run(now, &[Job::KeepFrame { bytes, reason }], said, inputs)?;
             }
             Effect::Notice(notice) => {
+                said.gap |= matches!(notice, Notice::Forgotten { .. });
                 if let Notice::Refused(refusal) = &notice {
                     said.refused.push(refusal.clone());
                 }
                 let moment = self.moment(now);
                 if let Some(job) = conversation::job_of(&notice, &moment, self.site.clock_error_max_ms) {
-                    self.run(now, &[job], said, inputs)?;
+                    let kept = conversation::must_be_kept(&job);
+                    let answers = self.run(now, &[job], said, inputs)?;
+                    said.anew = kept && matches!(answers.first(), Some(Answer::Failed(_)));
                 }
             }
         }
