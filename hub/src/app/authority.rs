@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use outpost_config::Rules;
 use outpost_model::authority::Authority;
+use outpost_model::defects::{Planted, is_planted};
 use outpost_model::header::Service;
 use outpost_model::id::SiteId;
 use outpost_model::time::UtcMillis;
@@ -87,8 +88,9 @@ async fn give(
     let known = authority::lock(unit.db(), site).await?.filter(|known| known.epoch == terms.epoch);
     // Not beyond an offer that was taken away before the site has heard of that.
     let through = acknowledged.n;
-    let through =
-        case::revoked_beyond(unit.db(), site, through).await?.map_or(through, |at| through.min(at - 1));
+    let revoked = case::revoked_beyond(unit.db(), site, through).await?;
+    let revoked = revoked.filter(|_| !is_planted(Planted::AuthorityOvertakesTheRevoke));
+    let through = revoked.map_or(through, |at| through.min(at - 1));
     let through = known.map_or(through, |known| known.through.max(through));
     let stream = Some(acknowledged.incarnation.to_string());
     let authority = Authority { epoch: terms.epoch, stream, through, until: terms.until(now) };

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use outpost_model::defects::{Planted, is_planted};
 use outpost_model::id::{CaseId, DocumentKey, SiteId};
 use outpost_sync::repair::Standing;
 use outpost_sync::{
@@ -132,6 +133,7 @@ impl<'b> Merge<'b> {
                         later.push(incoming.position);
                     }
                 }
+                Err(_) if is_planted(Planted::QuarantineBlocksTheStream) => later.push(incoming.position),
                 Err(reason) => self.refuse(&batch.site, incoming, reason),
             }
         }

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use outpost_model::defects::{Planted, is_planted};
 use outpost_model::id::SiteId;
 use outpost_sync::{Effect, Incarnation, Input, Local, Mark, Notice, Now, Remote, Schema, Session, Side};
 use tokio::sync::mpsc;
@@ -163,11 +162,6 @@ impl Peer {
     /// Tells the session what became of what it wanted stored.
     async fn settled(&mut self, stored: Result<Applied, HubError>) -> Result<(), HubError> {
         let input = match stored {
-            Ok(Applied::Stored(refused))
-                if !refused.is_empty() && is_planted(Planted::QuarantineBlocksTheStream) =>
-            {
-                Input::StoreFailed
-            }
             Ok(Applied::Stored(refused)) => Input::Stored { refused },
             Ok(Applied::StoredBut { refused, later }) => Input::StoredBut { refused, later },
             Ok(Applied::Revoked) => {

@@ -142,11 +142,14 @@ pub async fn due(
     now: UtcMillis,
     limit: i64,
 ) -> Result<Vec<(CaseId, SiteId)>, HubError> {
-    let rows = sqlx::query("SELECT id, site FROM cases WHERE due_at <= $1 ORDER BY due_at, id LIMIT $2")
-        .bind(now.0)
-        .bind(limit)
-        .fetch_all(db)
-        .await?;
+    // SQLite plans a statement anew for every limit that it can see.
+    let rows = sqlx::query(
+        "SELECT id, site FROM cases WHERE due_at <= $1 ORDER BY due_at, id LIMIT CAST($2 AS BIGINT)",
+    )
+    .bind(now.0)
+    .bind(limit)
+    .fetch_all(db)
+    .await?;
     rows.iter()
         .map(|row| Ok((super::parsed(row, TABLE, "id")?, super::parsed(row, TABLE, "site")?)))
         .collect()

@@ -169,10 +169,11 @@ pub async fn failed(
 
 /// Labels that the worker should look at now.
 pub async fn due(pool: &AnyPool, now: UtcMillis, limit: i64) -> Result<Vec<Label>, HubError> {
+    // SQLite plans a statement anew for every limit that it can see.
     let rows = sqlx::query(
         "SELECT * FROM label WHERE state IN ('wanted', 'void_wanted') AND due_at <= $1
              AND site NOT IN (SELECT site FROM recovery WHERE settled_at IS NULL)
-         ORDER BY due_at, key LIMIT $2",
+         ORDER BY due_at, key LIMIT CAST($2 AS BIGINT)",
     )
     .bind(now.0)
     .bind(limit)

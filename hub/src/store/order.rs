@@ -235,11 +235,14 @@ pub async fn by_channel_ref(
 
 /// Orders that routing should look at now, the oldest first.
 pub async fn due(db: &mut AnyConnection, now: UtcMillis, limit: i64) -> Result<Vec<OrderId>, HubError> {
-    let rows = sqlx::query("SELECT id FROM orders WHERE route_at <= $1 ORDER BY route_at, id LIMIT $2")
-        .bind(now.0)
-        .bind(limit)
-        .fetch_all(db)
-        .await?;
+    // SQLite plans a statement anew for every limit that it can see.
+    let rows = sqlx::query(
+        "SELECT id FROM orders WHERE route_at <= $1 ORDER BY route_at, id LIMIT CAST($2 AS BIGINT)",
+    )
+    .bind(now.0)
+    .bind(limit)
+    .fetch_all(db)
+    .await?;
     rows.iter().map(|row| parsed(row, TABLE, "id")).collect()
 }
 

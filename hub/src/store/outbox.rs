@@ -195,10 +195,11 @@ pub async fn read(
     let mut found: Vec<Outgoing> = Vec::new();
     let mut bytes = 0_usize;
     for (incarnation, _) in &lives[first.min(lives.len())..] {
+        // SQLite plans a statement anew for every limit that it can see.
         let rows = sqlx::query(
             "SELECT n, running, doc, kind, key, bytes FROM item
              WHERE site = $1 AND origin = 0 AND incarnation = $2 AND n > $3 AND ($4 = '' OR doc = $4)
-             ORDER BY n LIMIT $5",
+             ORDER BY n LIMIT CAST($5 AS BIGINT)",
         )
         .bind(site.as_str())
         .bind(&incarnation.0[..])

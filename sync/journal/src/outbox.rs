@@ -140,10 +140,11 @@ pub fn read(
     let select = "SELECT s.id, c.n, c.running, c.doc, c.hash, c.kind, c.key, c.bytes
                   FROM sync_change c JOIN sync_incarnation s ON s.ord = c.origin AND s.owner = ''
                   WHERE (c.origin, c.n) > (?1, ?2)";
-    // A unary plus keeps SQLite from walking the stream for the few changes of one document.
+    // A unary plus keeps SQLite from walking the stream for the few changes of one document. The cast keeps it from
+    // planning the statement anew for every limit.
     let (filter, order) = match doc {
-        Some(_) => ("AND c.doc = ?4", "ORDER BY +c.origin, +c.n LIMIT ?3"),
-        None => ("", "ORDER BY c.origin, c.n LIMIT ?3"),
+        Some(_) => ("AND c.doc = ?4", "ORDER BY +c.origin, +c.n LIMIT CAST(?3 AS INTEGER)"),
+        None => ("", "ORDER BY c.origin, c.n LIMIT CAST(?3 AS INTEGER)"),
     };
     let mut statement = conn.prepare_cached(&format!("{select} {filter} {order}"))?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);

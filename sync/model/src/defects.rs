@@ -18,13 +18,16 @@ pub enum Planted {
     AcceptAStaleWelcome,
     /// Events are folded in the order of clocks.
     FoldByClock,
-    /// Nothing after a refused item is taken.
+    /// A refused item counts as never received, so that its stream never passes it.
     QuarantineBlocksTheStream,
+    /// Authority is raised beyond an offer that was taken away, before the site has heard of that.
+    AuthorityOvertakesTheRevoke,
 }
 
 #[cfg(feature = "defects")]
 thread_local! {
     static PLANTED: std::cell::Cell<Option<Planted>> = const { std::cell::Cell::new(None) };
+    static BY_HASH: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
 }
 
 /// Plants a mistake in what this thread runs, or takes it out again.
@@ -37,6 +40,25 @@ pub fn plant(planted: Option<Planted>) {
 #[cfg(feature = "defects")]
 pub fn is_planted(planted: Planted) -> bool {
     PLANTED.get() == Some(planted)
+}
+
+/// Whether frames are signed here by a keyed hash in place of ed25519.
+#[cfg(feature = "defects")]
+pub fn signs_by_hash() -> bool {
+    BY_HASH.get()
+}
+
+/// Lets what this thread runs sign frames by a keyed hash: most seeds of the simulator are not about signatures, which
+/// cost a good part of their time.
+#[cfg(feature = "defects")]
+pub fn sign_by_hash(by_hash: bool) {
+    BY_HASH.set(by_hash);
+}
+
+/// Whether frames are signed here by a keyed hash: never, without the feature `defects`.
+#[cfg(not(feature = "defects"))]
+pub const fn signs_by_hash() -> bool {
+    false
 }
 
 /// Whether a mistake is planted here: never, without the feature `defects`.

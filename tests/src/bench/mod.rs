@@ -10,7 +10,7 @@ mod history;
 mod measure;
 mod ours;
 mod plain;
-mod process;
+pub(crate) mod process;
 mod rival;
 mod slow;
 mod table;

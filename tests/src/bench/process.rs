@@ -16,6 +16,14 @@ pub fn peak_mib(pid: u32) -> Result<f64> {
     Ok((kib as f64 / 102.4).round() / 10.0)
 }
 
+/// The core this process runs on at the moment.
+pub fn core() -> Result<usize> {
+    let stat = fs::read_to_string("/proc/self/stat")?;
+    let (_, fields) = stat.rsplit_once(')').context("a process has a name")?;
+    let core = fields.split_whitespace().nth(36).context("a process has a core")?;
+    Ok(core.parse()?)
+}
+
 /// Processor time of some processes together.
 pub fn cpu(processes: &[(&'static str, u32)]) -> Result<Duration> {
     let mut ticks = 0;

@@ -65,7 +65,7 @@ impl World {
     }
 
     fn deliver(&mut self, act: &Act, id: u128) -> Result<()> {
-        if self.hub.running.is_none() {
+        if self.hub.running.is_none() || self.hub.refuses_work() {
             return Ok(());
         }
         let payload = match act {
@@ -81,8 +81,8 @@ impl World {
             }
             _ => return Ok(()),
         };
-        channel::deliver(&mut self.hub, self.now, &mut self.truth, &payload, id)?;
-        self.after_hub(self.now, Ok(()))
+        let delivered = channel::deliver(&mut self.hub, self.now, &mut self.truth, &payload, id);
+        self.after_hub(self.now, delivered.map(drop))
     }
 
     /// An order that somebody has in front of them.
@@ -93,9 +93,14 @@ impl World {
 
     fn at_the_hub(&mut self, act: &Act, pick: u64) -> Result<()> {
         let Some(order) = self.order(pick) else { return Ok(()) };
-        if self.hub.running.is_none() || self.now < self.hub.paused_until {
+        if self.hub.running.is_none() || self.now < self.hub.paused_until || self.hub.refuses_work() {
             return Ok(());
         }
+        let asked = self.ask_the_hub(act, pick, order);
+        self.after_hub(self.now, asked)
+    }
+
+    fn ask_the_hub(&mut self, act: &Act, pick: u64, order: OrderId) -> Result<()> {
         let short = order.to_string()[..8].to_owned();
         match act {
             Act::Cancel { .. } => {
@@ -115,7 +120,7 @@ impl World {
                 self.story.tell(self.now, &"agent", || format!("asks about order {short}: {asked:?}"));
             }
         }
-        self.after_hub(self.now, Ok(()))
+        Ok(())
     }
 
     fn fail(&mut self, fault: Act) -> Result<()> {
@@ -156,12 +161,17 @@ impl World {
                 self.edges[site].switched_off = Some(dead_clock);
             }
             Act::Suspend { site, for_ms } => self.edges[site].asleep_until = now + for_ms,
+            Act::Stall { site, for_ms } => self.edges[site].stalls_ms = for_ms,
             Act::ClockJump { site, by_ms } => self.edges[site].clocks.ahead_ms += by_ms,
             Act::HubCrash { for_ms } if self.hub.running.is_some() => {
                 self.hub.crash();
                 self.queue.plan(now + for_ms, Happening::HubBoot);
             }
             Act::HubPause { for_ms } => self.hub.paused_until = now + for_ms,
+            Act::HubDiskFull { for_ms } if self.hub.running.is_some() => {
+                self.hub.set_full(true)?;
+                self.queue.plan(now + for_ms, Happening::HubRoom);
+            }
             Act::HubClockJump { by_ms } => self.hub.clocks.ahead_ms += by_ms,
             Act::RestoreHub { pick, for_ms } => self.restore_hub(pick, for_ms)?,
             Act::RestoreSite { site, pick, for_ms } => self.restore_site(site, pick, for_ms)?,

@@ -1,6 +1,8 @@
 //! What happens at the hub's machine: frames arrive, workers pass, the daemon starts; what it says is carried out.
 
 use anyhow::{Context, Result};
+use outpost_hub::HubError;
+use outpost_hub::store::case;
 
 use super::truth::violated;
 use super::world::{Happening, World};
@@ -51,14 +53,44 @@ impl World {
             return Ok(());
         }
         let (outcome, now) = (self.hub.work(self.now), self.now);
+        // What it has taken away, before any site hears of it.
+        self.note_taken()?;
         self.after_hub(now, outcome)?;
         self.look_at_hub()
     }
 
+    fn note_taken(&mut self) -> Result<()> {
+        for (site, case) in self.hub.taken()? {
+            let Some(hub) = self.hub.hub().filter(|_| !self.truth.claims.is_taken(case)) else { continue };
+            let believed = self.hub.read(async {
+                let mut connection = hub.store.read().acquire().await?;
+                Ok(case::get(&mut connection, case).await?)
+            })?;
+            let site = self.edges.iter().position(|edge| edge.id.as_str() == site);
+            if let (Some(site), Some(believed)) = (site, believed) {
+                let now = self.hub.clocks.moment(self.now).wall;
+                self.truth.claims.take(site, &believed.state, now);
+            }
+        }
+        Ok(())
+    }
+
+    /// What a daemon survives: that its disk takes nothing for now, when it does not.
+    fn survived(&self, error: anyhow::Error) -> Result<()> {
+        let of_disk = error.downcast_ref::<HubError>().is_some_and(|error| error.disk_trouble().is_some());
+        if of_disk && self.hub.full { Ok(()) } else { Err(error) }
+    }
+
     /// Carries out what the hub said.
     pub fn after_hub(&mut self, now: u64, outcome: Result<()>) -> Result<()> {
-        outcome.context("the hub")?;
-        if self.hub.wake(now)? && !self.queue.any(|planned| matches!(planned, Happening::HubWork)) {
+        if let Err(error) = outcome {
+            self.survived(error).context("the hub")?;
+        }
+        let woken = match self.hub.wake(now) {
+            Ok(woken) => woken,
+            Err(error) => self.survived(error).map(|()| false)?,
+        };
+        if woken && !self.queue.any(|planned| matches!(planned, Happening::HubWork)) {
             self.queue.plan(now + 50, Happening::HubWork);
         }
         for (id, frame) in self.hub.frames() {

@@ -41,14 +41,20 @@ impl World {
 
     /// Carries out what a site said.
     pub fn after_site(&mut self, site: usize, said: Said) -> Result<()> {
-        let Said { frames, news, committed, acknowledged, gap, died, .. } = said;
+        let Said { frames, news, committed, acknowledged, gap, asleep_until, died, .. } = said;
         let put_back = self.truth.hub_restored || self.truth.sites.iter().any(|site| site.restored);
         if gap && !put_back {
             // Only what somebody had for good is forgotten, and who had it can have lost it only by an old copy.
             violated!("stream", "{} names items as gone that the hub never had", self.edges[site].id);
         }
+        if let Some(until) = asleep_until {
+            let edge = &mut self.edges[site];
+            edge.asleep_until = until.max(edge.asleep_until);
+            self.story.tell(self.now, &edge.id, || "sleeps in the middle of a commit".to_owned());
+        }
+        let at = asleep_until.unwrap_or(self.now);
         for frame in frames {
-            for arrival in self.line.send(self.now, site, true, frame) {
+            for arrival in self.line.send(at, site, true, frame) {
                 self.queue.plan(arrival.at, Happening::Up(site, arrival.frame));
             }
         }

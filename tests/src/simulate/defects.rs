@@ -7,6 +7,8 @@ use anyhow::bail;
 use outpost_model::defects::Planted;
 use serde::{Deserialize, Serialize};
 
+use super::swarm::Rare;
+
 /// A known mistake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
@@ -41,8 +43,10 @@ pub enum Defect {
     AcceptAStaleWelcome,
     /// Events are folded in the order of clocks.
     FoldByClock,
-    /// Nothing after a refused item is taken.
+    /// A refused item counts as never received, so that its stream never passes it.
     QuarantineBlocksTheStream,
+    /// Authority is raised beyond an offer that was taken away, before the site has heard of that.
+    AuthorityOvertakesTheRevoke,
 }
 
 impl Defect {
@@ -70,7 +74,21 @@ impl Defect {
                 "A welcome is taken although it answers no hello of this conversation."
             }
             Self::FoldByClock => "Events are folded in the order of clocks.",
-            Self::QuarantineBlocksTheStream => "Nothing after a refused item is taken.",
+            Self::QuarantineBlocksTheStream => {
+                "A refused item counts as never received, so that its stream never passes it."
+            }
+            Self::AuthorityOvertakesTheRevoke => {
+                "Authority is raised beyond an offer that was taken away, before the site has heard of that."
+            }
+        }
+    }
+
+    /// What must be switched on for it to show.
+    pub fn needs(self) -> Option<Rare> {
+        match self {
+            Self::SkipTheConfirmation => Some(Rare::StalledCommit),
+            Self::AuthorityOvertakesTheRevoke => Some(Rare::Deadlines),
+            _ => None,
         }
     }
 
@@ -85,6 +103,7 @@ impl Defect {
             Self::AcceptAStaleWelcome => Planted::AcceptAStaleWelcome,
             Self::FoldByClock => Planted::FoldByClock,
             Self::QuarantineBlocksTheStream => Planted::QuarantineBlocksTheStream,
+            Self::AuthorityOvertakesTheRevoke => Planted::AuthorityOvertakesTheRevoke,
             _ => return None,
         })
     }
@@ -96,6 +115,16 @@ pub fn plant(defect: Option<Defect>) -> Result<()> {
     outpost_model::defects::plant(defect.and_then(Defect::planted));
     Ok(())
 }
+
+/// Lets what this thread runs next sign frames by a keyed hash.
+#[cfg(feature = "defects")]
+pub fn sign_by_hash(by_hash: bool) {
+    outpost_model::defects::sign_by_hash(by_hash);
+}
+
+/// Real signatures, whatever is asked for: others need the feature `defects`.
+#[cfg(not(feature = "defects"))]
+pub fn sign_by_hash(_: bool) {}
 
 /// Plants a mistake in what this thread runs next. Those in the product's own code need the feature `defects`.
 #[cfg(not(feature = "defects"))]

@@ -1,19 +1,15 @@
 //! A site's machine: the real writer on a database in memory, the real session, and the host that moves things
 //! between them as the daemon's driver does.
 
-use std::collections::VecDeque;
-
 use anyhow::{Context, Result};
 use outpost_edge::replicate::acknowledged::Acknowledged;
 use outpost_edge::replicate::apply::HUB;
 use outpost_edge::replicate::conversation;
 use outpost_edge::store::{self, past};
-use outpost_edge::write::{Answer, Core, Job, Limits, News};
+use outpost_edge::write::{Core, Job, Limits, News};
 use outpost_edge::{Ids, Moment, Site};
 use outpost_model::id::SiteId;
-use outpost_sync::{
-    Effect, Identity, Incarnation, Input, Mark, Notice, Position, PublicIdentity, Refusal, Session, Settings,
-};
+use outpost_sync::{Identity, Incarnation, Mark, Position, PublicIdentity, Refusal, Session, Settings};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rusqlite::Connection;
@@ -21,14 +17,6 @@ use rusqlite::Connection;
 use super::clock::Clocks;
 use super::defects::Defect;
 use super::disk;
-
-/// How long acknowledgements are gathered, as the driver does.
-const ACKNOWLEDGE_EVERY: u64 = 500;
-/// How long one waits that could not be written down.
-const ACKNOWLEDGE_AGAIN: u64 = 5_000;
-
-/// Of a defect: commits that a crash takes, at most.
-const COMMITS_LOST: u32 = 6;
 
 /// A site's machine.
 pub struct EdgeNode {
@@ -52,19 +40,21 @@ pub struct EdgeNode {
     pub commit_fails: Option<bool>,
     /// Commits take so long.
     pub slow_disk_ms: u64,
+    /// The next commit of something irrevocable takes so much longer: the machine sleeps in the middle of it.
+    pub stalls_ms: u64,
     /// The planted mistake.
     pub defect: Option<Defect>,
     /// Who signs for it.
     pub identity: Identity,
-    hub: PublicIdentity,
-    site: Site,
-    ids: Ids,
-    rng: StdRng,
+    pub(super) hub: PublicIdentity,
+    pub(super) site: Site,
+    pub(super) ids: Ids,
+    pub(super) rng: StdRng,
     disk: Option<Connection>,
     images: Vec<Connection>,
     /// Of a defect: the disk as it was some commits ago.
-    before: Option<Connection>,
-    commits: u32,
+    pub(super) before: Option<Connection>,
+    pub(super) commits: u32,
 }
 
 /// A daemon that runs.
@@ -73,13 +63,13 @@ pub struct Running {
     pub core: Core,
     /// When acknowledgements are written down.
     pub acknowledge_at: Option<u64>,
-    session: Session,
-    incarnation: Incarnation,
-    acknowledged: Acknowledged,
+    pub(super) session: Session,
+    pub(super) incarnation: Incarnation,
+    pub(super) acknowledged: Acknowledged,
     /// What the session knows to be lost.
-    lost: Option<Position>,
+    pub(super) lost: Option<Position>,
     /// Of a defect: what was acknowledged and is still to be stored.
-    owed: Vec<Job>,
+    pub(super) owed: Vec<Job>,
 }
 
 impl Running {
@@ -108,6 +98,10 @@ pub struct Said {
     pub frames_refused: usize,
     /// Something of its own stream is named as forgotten.
     pub gap: bool,
+    /// How long the commit took.
+    pub took_ms: u64,
+    /// The machine sleeps until its commit is over.
+    pub asleep_until: Option<u64>,
     /// The daemon died.
     pub died: Option<String>,
     /// What the hub has said could not be written down: the conversation begins anew.
@@ -129,6 +123,7 @@ impl EdgeNode {
             switched_off: None,
             commit_fails: None,
             slow_disk_ms: 0,
+            stalls_ms: 0,
             defect: None,
             identity,
             hub,
@@ -224,214 +219,6 @@ impl EdgeNode {
     pub fn wake_at(&self) -> Option<u64> {
         let session = &self.running.as_ref()?.session;
         session.wake_at().map(|at| self.clocks.when(at))
-    }
-
-    /// Hands something to the session and carries out what follows.
-    pub fn give(&mut self, now: u64, input: Input, said: &mut Said) -> Result<()> {
-        let mut inputs = VecDeque::from([input]);
-        match &inputs[0] {
-            Input::LineUp => self.line_up = true,
-            Input::LineDown => self.line_up = false,
-            _ => {}
-        }
-        while let Some(input) = inputs.pop_front() {
-            let clocks = self.clocks.now(now);
-            let Some(running) = &mut self.running else { return Ok(()) };
-            for effect in running.session.handle(clocks, &mut self.rng, input) {
-                self.carry_out(now, effect, &mut inputs, said)?;
-                if said.died.is_some() {
-                    return Ok(());
-                }
-                if std::mem::take(&mut said.anew) {
-                    inputs = self.begin_anew()?;
-                    break;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Another session, from what is written down; what it is told first.
-    fn begin_anew(&mut self) -> Result<VecDeque<Input>> {
-        let Some(running) = &mut self.running else { return Ok(VecDeque::new()) };
-        let (site, key) = (self.id.clone(), self.identity.clone());
-        running.session = conversation::open(running.core.connection(), settings(), site, key, self.hub)?;
-        let loss = past::open(running.core.connection())?;
-        running.lost = loss.and_then(|loss| loss.lost.last().copied());
-        Ok(self.line_up.then_some(Input::LineUp).into_iter().collect())
-    }
-
-    fn carry_out(
-        &mut self,
-        now: u64,
-        effect: Effect,
-        inputs: &mut VecDeque<Input>,
-        said: &mut Said,
-    ) -> Result<()> {
-        let Some(running) = &mut self.running else { return Ok(()) };
-        match effect {
-            Effect::Publish { bytes, .. } => said.frames.push(bytes),
-            Effect::Read { query, limit, bytes_max } => {
-                let mut items = outpost_journal::read(running.core.connection(), &query, limit, bytes_max)?;
-                if self.defect == Some(Defect::CursorOverUncommitted) && items.len() > 2 {
-                    // A row that is not visible yet when the cursor passes it.
-                    items.remove(items.len() / 2);
-                }
-                inputs.push_back(Input::Read { query, items });
-            }
-            Effect::Store(batch) if self.defect == Some(Defect::AcknowledgeBeforeCommit) => {
-                running.owed.push(Job::Merge(batch));
-                running.acknowledge_at.get_or_insert(now + ACKNOWLEDGE_EVERY);
-                inputs.push_back(Input::Stored { refused: Vec::new() });
-            }
-            Effect::Store(batch) => {
-                let answers = self.run(now, &[Job::Merge(batch)], said, inputs)?;
-                inputs.push_back(match answers.into_iter().next() {
-                    Some(Answer::Merged(refused)) => {
-                        said.set_aside.extend(refused.iter().cloned());
-                        Input::Stored { refused }
-                    }
-                    Some(Answer::Deferred { refused, later }) => {
-                        said.set_aside.extend(refused.iter().cloned());
-                        Input::StoredBut { refused, later }
-                    }
-                    _ if self.defect == Some(Defect::IgnoreAFailedStore) && said.died.is_none() => {
-                        Input::Stored { refused: Vec::new() }
-                    }
-                    _ => Input::StoreFailed,
-                });
-                self.count_parked(inputs)?;
-            }
-            Effect::Look(look) => {
-                let seen = outpost_journal::look(running.core.connection(), HUB, &look)?;
-                inputs.push_back(Input::Seen(seen));
-            }
-            Effect::Mend(mend) => {
-                let answers = self.run(now, &[Job::Mend(mend)], said, inputs)?;
-                let mended = matches!(answers.first(), Some(Answer::Done));
-                inputs.push_back(if mended { Input::Mended } else { Input::MendFailed });
-                self.count_parked(inputs)?;
-            }
-            Effect::Acknowledged(mark) => {
-                said.acknowledged.push(mark);
-                running.acknowledged.hear(mark);
-                running.acknowledge_at.get_or_insert(now + ACKNOWLEDGE_EVERY);
-            }
-            Effect::Quarantine { bytes, reason } => {
-                said.frames_refused += 1;
-                let reason = reason.to_string();
-                self.run(now, &[Job::KeepFrame { bytes, reason }], said, inputs)?;
-            }
-            Effect::Notice(notice) => {
-                said.gap |= matches!(notice, Notice::Forgotten { .. });
-                if let Notice::Refused(refusal) = &notice {
-                    said.refused.push(refusal.clone());
-                }
-                let moment = self.moment(now);
-                if let Some(job) = conversation::job_of(&notice, &moment, self.site.clock_error_max_ms) {
-                    let kept = conversation::must_be_kept(&job);
-                    let answers = self.run(now, &[job], said, inputs)?;
-                    said.anew = kept && matches!(answers.first(), Some(Answer::Failed(_)));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn count_parked(&self, inputs: &mut VecDeque<Input>) -> Result<()> {
-        if let Some(running) = &self.running {
-            inputs.push_back(Input::Parked(outpost_journal::parked(running.core.connection())?.0));
-        }
-        Ok(())
-    }
-
-    /// Writes down what was acknowledged.
-    pub fn write_acknowledgements(&mut self, now: u64, said: &mut Said) -> Result<()> {
-        let Some(running) = &mut self.running else { return Ok(()) };
-        running.acknowledge_at = None;
-        let marks = running.acknowledged.take();
-        let mut jobs: Vec<Job> = marks.iter().copied().map(Job::Acknowledge).collect();
-        jobs.append(&mut running.owed);
-        let answers = self.submit(now, &jobs, said)?;
-        let Some(running) = &mut self.running else { return Ok(()) };
-        for (number, mark) in marks.into_iter().enumerate() {
-            if !running.acknowledged.answered(mark, answers.get(number)) {
-                running.acknowledge_at.get_or_insert(now + ACKNOWLEDGE_AGAIN);
-            }
-        }
-        Ok(())
-    }
-
-    /// Runs jobs as one group and tells the session what follows.
-    pub fn submit(&mut self, now: u64, jobs: &[Job], said: &mut Said) -> Result<Vec<Answer>> {
-        let mut inputs = VecDeque::new();
-        let answers = self.run(now, jobs, said, &mut inputs)?;
-        for input in inputs {
-            self.give(now, input, said)?;
-        }
-        Ok(answers)
-    }
-
-    /// Runs jobs as one group. No answers: the daemon died, and nobody knows what is on the disk.
-    fn run(
-        &mut self,
-        now: u64,
-        jobs: &[Job],
-        said: &mut Said,
-        inputs: &mut VecDeque<Input>,
-    ) -> Result<Vec<Answer>> {
-        let (before, after) = (self.moment(now), self.moment(now + self.slow_disk_ms));
-        let Some(running) = &mut self.running else { return Ok(Vec::new()) };
-        if jobs.is_empty() || said.died.is_some() {
-            return Ok(Vec::new());
-        }
-        self.commits += 1;
-        if self.defect == Some(Defect::LoseTheTail) && self.commits.is_multiple_of(COMMITS_LOST) {
-            self.before = Some(disk::image(running.core.connection())?);
-        }
-        let fails = self.commit_fails.take();
-        if fails == Some(false) {
-            disk::fail_commits(running.core.connection())?;
-        }
-        let committed = running.core.run(&before, &mut self.ids, jobs).and_then(|mut committed| {
-            if self.defect != Some(Defect::SkipTheConfirmation) {
-                running.core.confirm(&after, &mut committed)?;
-            }
-            Ok(committed)
-        });
-        let committed = match (committed, fails) {
-            (Ok(committed), None) => committed,
-            (Ok(committed), Some(_)) => {
-                // It is on the disk, and COMMIT answers that it may not be.
-                (said.committed, said.news) = (true, committed.news);
-                said.died = Some("COMMIT failed, and was durable".to_owned());
-                return Ok(Vec::new());
-            }
-            (Err(_), _) => {
-                said.died = Some("COMMIT failed, and was not durable".to_owned());
-                return Ok(Vec::new());
-            }
-        };
-        said.committed = true;
-        said.news.extend(committed.news);
-        if running.incarnation != running.core.incarnation() {
-            running.incarnation = running.core.incarnation();
-            if self.defect != Some(Defect::ForgetToIntroduce) {
-                inputs.push_back(Input::Links(outpost_journal::links(running.core.connection())?));
-            }
-        }
-        if jobs.iter().any(|job| matches!(job, Job::Lost(_) | Job::Behind(_) | Job::Same(_) | Job::Merge(_)))
-        {
-            let loss = past::open(running.core.connection())?;
-            let lost = loss.and_then(|loss| loss.lost.last().copied());
-            if std::mem::replace(&mut running.lost, lost) != lost {
-                inputs.push_back(Input::Lost(lost));
-            }
-        }
-        if committed.wrote {
-            inputs.push_back(Input::Woken);
-        }
-        Ok(committed.answers)
     }
 
     /// How far it has stored the hub's stream.

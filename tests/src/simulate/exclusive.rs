@@ -1,5 +1,8 @@
 //! Permission is exclusive: what sites may let go together with what has left is never more than was ordered, at any
 //! moment, whether anybody makes use of it or not.
+//!
+//! What a site let go while it might, and could not tell before its authority had ended, is its own: the hub may take such
+//! a case away, since a site that is cut off for long must not hold up an order for ever.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,6 +32,8 @@ pub struct Claims {
     ordered: BTreeMap<(OrderId, LineNo), i64>,
     orders: BTreeMap<OrderId, BTreeMap<(usize, CaseId), Claim>>,
     authority: BTreeMap<usize, Authority>,
+    /// Cases that the hub has taken away, with the units that had left by then without its hearing of it.
+    taken: BTreeMap<CaseId, BTreeMap<LineNo, i64>>,
 }
 
 /// A case of an order at one site.
@@ -66,6 +71,32 @@ impl Claims {
         }
     }
 
+    /// Whether it is known that the hub has taken a case away.
+    pub fn is_taken(&self, case: CaseId) -> bool {
+        self.taken.contains_key(&case)
+    }
+
+    /// The hub has taken a case away, of which it believes this. `now`: what time it is there.
+    pub fn take(&mut self, site: usize, believed: &Fulfillment, now: UtcMillis) {
+        let (order, case) = (believed.header.order, believed.header.case);
+        let claim = self.orders.get(&order).and_then(|claims| claims.get(&(site, case)));
+        let ended = claim.is_some_and(|claim| !self.permitted(site, claim, now));
+        let mut unheard = BTreeMap::new();
+        for (line, units) in claim.filter(|_| ended).into_iter().flat_map(|claim| &claim.lines) {
+            let heard = believed.lines.get(line).map_or(0, |units| units.handed_over.delta());
+            unheard.insert(*line, (units.left - heard).max(0));
+        }
+        self.taken.insert(case, unheard);
+    }
+
+    /// Whether a site may let go what is left of a case.
+    fn permitted(&self, site: usize, claim: &Claim, now: UtcMillis) -> bool {
+        let life = claim.place.stream.map(|stream| stream.to_string());
+        self.authority.get(&site).is_some_and(|given| {
+            given.covers((life.as_deref(), claim.place.n), claim.service, TrustedTime::AtMost(now)).is_ok()
+        })
+    }
+
     /// A site committed something about these cases. `now`: what time it is at the hub.
     pub fn look(&mut self, edge: &EdgeNode, cases: &[Seen], now: UtcMillis) -> Result<()> {
         let Some(database) = edge.database() else { return Ok(()) };
@@ -95,16 +126,13 @@ impl Claims {
     fn look_at(&self, order: OrderId, now: UtcMillis) -> Result<()> {
         let Some(claims) = self.orders.get(&order) else { return Ok(()) };
         let mut sums: BTreeMap<LineNo, (i64, i64, i64)> = BTreeMap::new();
-        for ((site, _), claim) in claims {
-            let life = claim.place.stream.map(|stream| stream.to_string());
-            let permitted = self.authority.get(site).is_some_and(|given| {
-                given
-                    .covers((life.as_deref(), claim.place.n), claim.service, TrustedTime::AtMost(now))
-                    .is_ok()
-            });
+        for ((site, case), claim) in claims {
+            let permitted = self.permitted(*site, claim, now);
+            let unheard = self.taken.get(case);
             for (line, units) in &claim.lines {
+                let unheard = unheard.and_then(|lines| lines.get(line)).copied().unwrap_or(0);
                 let (left, may_leave, added) = sums.entry(*line).or_default();
-                *left += units.left;
+                *left += (units.left - unheard).max(0);
                 *may_leave += if permitted { units.here } else { 0 };
                 *added = units.added.max(*added);
             }

@@ -9,9 +9,12 @@ mod clock;
 mod defects;
 mod disk;
 mod edge;
+mod edge_work;
 mod ending;
 mod exclusive;
 mod hub;
+mod hub_look;
+mod hub_work;
 mod line;
 mod morning;
 mod plan;
@@ -53,6 +56,7 @@ pub struct Ran {
 
 /// Runs a plan.
 pub fn run_plan(morning: &Morning, plan: &Plan, told: bool) -> Result<Ran> {
+    defects::sign_by_hash(plan.swarm.signed_by_hash);
     let mut world = World::new(morning, plan.clone(), told)?;
     let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| world.run()));
     let violation = match outcome {

@@ -47,12 +47,16 @@ pub fn site_id(number: usize) -> Result<SiteId> {
     Ok(SiteId::new(format!("store-{number}"))?)
 }
 
-/// Rules by which sites are always open and authority lasts so long.
-pub fn rules(authority_minutes: u32) -> Result<RulesHandle> {
+/// Rules by which sites are always open and authority lasts so long. With deadlines, sites that stay silent lose what they
+/// were asked for within a run.
+pub fn rules(authority_minutes: u32, deadlines: bool) -> Result<RulesHandle> {
     let mut text = format!(
         "[routing]\nsort = [\"priority\", \"distance\"]\nreroutes_max = 9\n[authority]\nship = \"{authority_minutes}m\"\n\
          ship_to_store = \"{authority_minutes}m\"\n"
     );
+    if deadlines {
+        text.push_str("[deadlines.ship]\naccept = \"10m\"\nstart = \"20m\"\n");
+    }
     for service in ["pickup", "ship", "ship_to_store"] {
         text.push_str(&format!("[calendars.standard.open.{service}]\n"));
         for day in ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] {
@@ -77,7 +81,7 @@ impl Morning {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let runtime = Arc::new(runtime);
         let mut rng = StdRng::seed_from_u64(SEED);
-        let mut hub = HubNode::new(runtime.clone(), &Vec::new(), rules(24 * 60)?, SEED)?;
+        let mut hub = HubNode::new(runtime.clone(), &Vec::new(), rules(24 * 60, false)?, SEED)?;
         hub.boot(0)?;
         import_all(&mut hub, sites)?;
         let public = hub.hub().context("the hub is down")?.identity.public();

@@ -6,7 +6,7 @@ use rand::{Rng, RngExt, SeedableRng};
 use serde::{Deserialize, Serialize};
 
 use super::defects::Defect;
-use super::swarm::{Swarm, Waiting};
+use super::swarm::{Rare, Swarm};
 
 /// A run, wholly determined.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -83,6 +83,8 @@ pub enum Act {
     Reboot { site: usize, dead_clock: bool, for_ms: u64 },
     /// A site's machine sleeps.
     Suspend { site: usize, for_ms: u64 },
+    /// A site's machine sleeps in the middle of its next commit of something irrevocable.
+    Stall { site: usize, for_ms: u64 },
     /// A site's wall clock jumps.
     ClockJump { site: usize, by_ms: i64 },
     /// The hub dies.
@@ -91,6 +93,8 @@ pub enum Act {
     HubPause { for_ms: u64 },
     /// The hub's wall clock jumps.
     HubClockJump { by_ms: i64 },
+    /// The hub's disk is full for a while.
+    HubDiskFull { for_ms: u64 },
     /// The hub's database is replaced by a copy of it.
     RestoreHub { pick: u64, for_ms: u64 },
     /// A site's disk is replaced by an image of it.
@@ -114,11 +118,13 @@ impl Plan {
         Self::with(seed, sites, actions, defect, &[])
     }
 
-    /// The same with faults that are not drawn by themselves yet.
-    pub fn with(seed: u64, sites: usize, actions: usize, defect: Option<Defect>, also: &[Waiting]) -> Self {
+    /// The same with faults that no seed draws by itself.
+    pub fn with(seed: u64, sites: usize, actions: usize, defect: Option<Defect>, also: &[Rare]) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
         let mut swarm = Swarm::choose(&mut rng);
-        also.iter().for_each(|waiting| swarm.add(*waiting));
+        swarm.signed_by_hash = !seed.is_multiple_of(4);
+        also.iter().for_each(|rare| swarm.add(*rare));
+        defect.and_then(Defect::needs).into_iter().for_each(|rare| swarm.add(rare));
         let length = MS_PER_ACT * actions as u64;
         let mut acts = Vec::with_capacity(actions);
         let mut orders = 0;

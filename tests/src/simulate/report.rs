@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
@@ -14,9 +14,10 @@ use super::defects::{self, Defect};
 use super::morning::Morning;
 use super::plan::Plan;
 use super::shrink::shrink;
-use super::swarm::Waiting;
+use super::swarm::Rare;
 use super::truth::Violation;
 use super::{Ran, run_plan};
+use crate::bench::process;
 
 /// A planted mistake must be found within so many seeds.
 pub const SEEDS_PER_DEFECT: u64 = 100;
@@ -53,7 +54,10 @@ pub struct SimulateArgs {
     keep: Option<PathBuf>,
     /// Switches on a fault that no seed draws by itself yet.
     #[arg(long)]
-    also: Vec<Waiting>,
+    also: Vec<Rare>,
+    /// The core to run on; the one it begins on without this.
+    #[arg(long)]
+    core: Option<usize>,
     /// Goes on after a seed that fails.
     #[arg(long)]
     go_on: bool,
@@ -70,8 +74,20 @@ struct Trace {
     plan: Plan,
 }
 
+/// Keeps the program on one core. Its threads only take turns, and a turn costs several times as much when the next one
+/// is taken on another core. Where that cannot be had, it is slower.
+fn stay_on_one_core(wanted: Option<usize>) -> Result<()> {
+    let wanted = wanted.map_or_else(process::core, Ok)?;
+    let cores = core_affinity::get_core_ids().unwrap_or_default();
+    if let Some(core) = cores.into_iter().find(|core| core.id == wanted) {
+        core_affinity::set_for_current(core);
+    }
+    Ok(())
+}
+
 /// Does what the options say.
 pub fn run(args: SimulateArgs) -> Result<ExitCode> {
+    stay_on_one_core(args.core)?;
     if let Some(file) = &args.trace {
         return replay(file);
     }
@@ -81,13 +97,14 @@ pub fn run(args: SimulateArgs) -> Result<ExitCode> {
         return all_defects(&morning, sites, &args);
     }
     defects::plant(args.defect)?;
-    let began = Instant::now();
+    let (began, cpu_before) = (Instant::now(), processor_time()?);
     let (mut ran, mut failures) = (0, Vec::new());
     for seed in args.seed..args.seed + args.seeds {
         let plan = Plan::with(seed, sites, args.actions, args.defect, &args.also);
         let outcome = run_plan(&morning, &plan, false)?;
         ran += 1;
         if let Some(violation) = outcome.violation {
+            eprintln!("seed {seed} fails: {violation}");
             failures.push((plan, violation, outcome.until));
             if !args.go_on {
                 break;
@@ -96,6 +113,9 @@ pub fn run(args: SimulateArgs) -> Result<ExitCode> {
     }
     let seconds = began.elapsed().as_secs_f64();
     let per_hour = (f64::from(ran) / seconds * 3_600.0).round();
+    // The threads of a run wait for each other: what they use together, one core would.
+    let cpu_seconds = processor_time()?.saturating_sub(cpu_before).as_secs_f64();
+    let per_core_hour = (f64::from(ran) / cpu_seconds * 3_600.0).round();
     let mut kept = Vec::new();
     for (plan, violation, until) in failures.iter().take(1) {
         let small = shrink(&morning, plan, violation.invariant, *until)?;
@@ -114,8 +134,10 @@ pub fn run(args: SimulateArgs) -> Result<ExitCode> {
             })
             .collect();
         let result = json!({
-            "seeds": ran, "sites": sites, "actions": args.actions, "seconds": (seconds * 1_000.0).round() / 1_000.0,
-            "seeds_per_hour": per_hour, "optimized": !cfg!(debug_assertions), "failures": failures, "traces": kept,
+            "seeds": ran, "sites": sites, "actions": args.actions,
+            "seconds": (seconds * 1_000.0).round() / 1_000.0,
+            "seeds_per_hour": per_hour, "cpu_seconds": cpu_seconds, "seeds_per_core_hour": per_core_hour,
+            "optimized": !cfg!(debug_assertions), "failures": failures, "traces": kept,
         });
         println!("{result}");
     } else {
@@ -125,9 +147,17 @@ pub fn run(args: SimulateArgs) -> Result<ExitCode> {
         for file in kept {
             println!("kept as {file}; run it again with `cargo lab simulate --trace {file}`");
         }
-        println!("{ran} seeds in {seconds:.1} s ({per_hour} an hour), {} failed", failures.len());
+        println!(
+            "{ran} seeds in {seconds:.1} s ({per_hour} an hour, {per_core_hour} an hour of a core's time), {} failed",
+            failures.len()
+        );
     }
     Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What this process has used.
+pub fn processor_time() -> Result<Duration> {
+    process::cpu(&[("lab", std::process::id())])
 }
 
 fn keep(args: &SimulateArgs, plan: &Plan, violation: &Violation) -> Result<PathBuf> {

@@ -1,20 +1,21 @@
 //! Cuts a failing plan down while it still fails in the same way, so that its story can be read.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Result;
 
 use super::morning::Morning;
 use super::plan::Plan;
+use super::report::processor_time;
 use super::run_plan;
 use super::swarm::Swarm;
 
-/// How long it may take: a person waits for the story.
+/// How much processor time it may take: a person waits for the story. What else the machine does changes nothing.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The smallest plan that was found to fail by the same invariant.
 pub fn shrink(morning: &Morning, plan: &Plan, invariant: &str, failed_at: u64) -> Result<Plan> {
-    let until = Instant::now() + PATIENCE;
+    let until = processor_time()? + PATIENCE;
     let fails = |plan: &Plan| -> Result<bool> {
         let violation = run_plan(morning, plan, false)?.violation;
         Ok(violation.is_some_and(|violation| violation.invariant == invariant))
@@ -27,7 +28,7 @@ pub fn shrink(morning: &Morning, plan: &Plan, invariant: &str, failed_at: u64) -
     }
     for calmer in calmer(&best.swarm) {
         let candidate = Plan { swarm: calmer(&best.swarm), ..best.clone() };
-        if Instant::now() < until && candidate.swarm != best.swarm && fails(&candidate)? {
+        if processor_time()? < until && candidate.swarm != best.swarm && fails(&candidate)? {
             best = candidate;
         }
     }
@@ -36,7 +37,7 @@ pub fn shrink(morning: &Morning, plan: &Plan, invariant: &str, failed_at: u64) -
         let mut removed = false;
         let mut start = 0;
         while start < best.acts.len() {
-            if Instant::now() >= until {
+            if processor_time()? >= until {
                 return Ok(best);
             }
             let mut candidate = best.clone();

@@ -51,7 +51,13 @@ impl World {
             None => format!("{} is not answered: the daemon dies", told(&command)),
         });
         if matches!(answer, Some(Answer::Applied(_))) {
-            self.look_at_permission(site, &command)?;
+            self.look_at_permission(site, &command, said.took_ms)?;
+        }
+        if let (Some(Answer::Rejected(rejection)), Subject::Case { case, .. }) = (&answer, &command.subject)
+            && rejection.code == "authority_ended"
+        {
+            // It is done, and whoever did it was told to keep the goods.
+            self.truth.sites[site].without_permission.insert(*case);
         }
         let outcome = match answer {
             Some(Answer::Applied(events)) => Some((Outcome::Applied { events }, false)),
@@ -67,7 +73,7 @@ impl World {
     }
 
     /// I6: nobody hears that an irrevocable act is permitted when authority has ended by then.
-    fn look_at_permission(&self, site: usize, command: &Command) -> Result<()> {
+    fn look_at_permission(&self, site: usize, command: &Command, took_ms: u64) -> Result<()> {
         let Subject::Case { case, command } = &command.subject else { return Ok(()) };
         let permitted = match command {
             CaseCommand::HandOver { override_reason, already_done, .. } => {
@@ -82,7 +88,7 @@ impl World {
         let Some(running) = edge.running.as_ref().filter(|_| permitted) else { return Ok(()) };
         let database = running.core.connection();
         let Some(row) = case::load(database, *case)? else { return Ok(()) };
-        let heard = edge.moment(self.now + edge.slow_disk_ms);
+        let heard = edge.moment(self.now + took_ms);
         let held = held(database, running.core.site(), &heard, row.place, row.state.header.service)?;
         if held != Held::Yes {
             violated!("I6", "{} permits an act on case {case} without authority: {held:?}", edge.id);

@@ -51,6 +51,8 @@ pub enum Happening {
     Told(usize, Box<Command>),
     /// A site's disk has room again.
     Room(usize),
+    /// The hub's disk has room again.
+    HubRoom,
     /// A stranger tries again, or gives up.
     Rogue(usize),
     /// A conversation of the hub is woken.
@@ -106,9 +108,10 @@ pub struct World {
 impl World {
     /// A world that begins with a morning.
     pub fn new(morning: &Morning, plan: Plan, told: bool) -> Result<Self> {
-        let rules = morning::rules(plan.swarm.authority_minutes)?;
+        let rules = morning::rules(plan.swarm.authority_minutes, plan.swarm.deadlines)?;
         let mut hub = HubNode::new(morning.runtime.clone(), &morning.files, rules, plan.seed)?;
         hub.defect = plan.defect;
+        hub.deadlines = plan.swarm.deadlines;
         hub.copied = plan.swarm.hub_restores > 0;
         hub.boot(0)?;
         let mut edges = Vec::with_capacity(plan.sites);
@@ -210,6 +213,7 @@ impl World {
                 Some(database) => super::disk::set_full(database, false),
                 None => Ok(()),
             },
+            Happening::HubRoom => self.hub.set_full(false),
             Happening::Rogue(site) => self.rogue_tick(site),
             Happening::HubTick(site, at) => {
                 let id = self.edges[site].id.clone();
