@@ -10,6 +10,7 @@ use outpost_edge::write::{Answer, Job};
 use outpost_model::command::{CaseCommand, Outcome, SiteCommand};
 use outpost_model::header::Service;
 use outpost_model::id::{LineNo, Sku};
+use outpost_model::intent::HubEvent;
 use outpost_model::quantity::Quantity;
 
 fn sku() -> Sku {
@@ -261,4 +262,71 @@ fn the_audit_chain_names_every_command_that_wrote() {
         })
         .unwrap();
     assert_eq!((actor.as_str(), what.as_str()), ("017@scan-1", "accepted"));
+}
+
+/// The writer remembers where its stream and its audit chain end and what it made of a case, and must not believe any of
+/// it after a group that was not committed.
+#[test]
+fn what_is_remembered_of_a_group_that_was_rolled_back_is_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::stocked(folder.path(), 10);
+    let cases = bench.offer(Service::Pickup, 2);
+    damage(&bench, cases[1].to_string());
+    assert!(matches!(bench.act(cases[0], CaseCommand::Accept), Answer::Applied(_)));
+    let before = audit::verify(bench.core.connection()).unwrap().rows;
+    let picked = bench.command(cases[0], pick_one());
+    let failing = bench.command(cases[1], CaseCommand::Accept);
+    let jobs = [picked, failing].map(|command| Job::Command(Box::new(command)));
+    let committed = bench.group(&jobs).unwrap();
+    assert!(
+        matches!(committed.answers[..], [Answer::Applied(_), Answer::Failed(_)]),
+        "rolled back, then alone"
+    );
+    assert_eq!(bench.case(cases[0]).site_n, 2, "accepted and picked, once");
+    assert_eq!(audit::verify(bench.core.connection()).unwrap().rows, before + 1);
+    assert_stream_has_no_gap(&bench);
+}
+
+#[test]
+fn what_is_remembered_of_a_case_ends_when_anything_else_changes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::stocked(folder.path(), 10);
+    let case = bench.offer(Service::Pickup, 1)[0];
+    let accept = Job::Command(Box::new(bench.command(case, CaseCommand::Accept)));
+    let (_, held) = bench.hub.say(case, HubEvent::HoldRequested { reason: "fraud_check".parse().unwrap() });
+    let merge = Job::Merge(bench.hub.batch(vec![held]));
+    let pick = Job::Command(Box::new(bench.command(case, pick_one())));
+    let answers = bench.group(&[accept, merge, pick]).unwrap().answers;
+    let [Answer::Applied(_), Answer::Merged(_), Answer::Rejected(refused)] = &answers[..] else {
+        panic!("the hold came between them: {answers:?}")
+    };
+    assert_eq!(refused.code, "on_hold");
+    assert_stream_has_no_gap(&bench);
+    damage(&bench, case.to_string());
+    let Answer::Failed(failed) = bench.act(case, CaseCommand::Accept) else {
+        panic!("what is stored counts")
+    };
+    assert_eq!(failed.code, "damaged_record");
+}
+
+fn pick_one() -> CaseCommand {
+    CaseCommand::Pick {
+        line: LineNo(1),
+        qty: Quantity::ONE,
+        barcode: Some("4006381333931".to_owned()),
+        lot: None,
+        serial: None,
+        net_weight_g: None,
+        location: "R1".parse().unwrap(),
+        container: "T1".parse().unwrap(),
+    }
+}
+
+fn assert_stream_has_no_gap(bench: &Bench) {
+    let outbox = bench.outbox();
+    for pair in outbox.windows(2) {
+        let [one, next] = pair else { continue };
+        let follows = next.mark.n == one.mark.n + 1 || next.mark.incarnation != one.mark.incarnation;
+        assert!(follows, "{:?} follows {:?}", next.mark, one.mark);
+    }
 }

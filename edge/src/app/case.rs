@@ -14,7 +14,9 @@ use crate::write::{Stop, Unit, held};
 pub fn case(unit: &mut Unit<'_>, id: CaseId, command: &CaseCommand) -> Result<(), Stop> {
     let mut row = unit.case(id)?;
     by_verb(unit, &mut row, command)?;
-    answer::answer_by_rule(unit, &mut row)
+    answer::answer_by_rule(unit, &mut row)?;
+    unit.remember(row);
+    Ok(())
 }
 
 fn by_verb(unit: &mut Unit<'_>, row: &mut CaseRow, command: &CaseCommand) -> Result<(), Stop> {

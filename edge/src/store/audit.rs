@@ -33,20 +33,27 @@ pub struct Chain {
 
 const START: [u8; 32] = [0; 32];
 
-/// Adds a row.
-pub fn append(conn: &Connection, entry: &AuditEntry<'_>) -> StoreResult<()> {
-    let last: Option<(i64, [u8; 32])> = conn
-        .prepare_cached("SELECT n, hash FROM audit ORDER BY n DESC LIMIT 1")?
-        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    let (n, before) = last.unwrap_or((0, START));
+/// Adds a row. Where the chain ends may be known to who alone writes it; it is known afterwards.
+pub fn append(conn: &Connection, end: &mut Option<Chain>, entry: &AuditEntry<'_>) -> StoreResult<()> {
+    let before = end.take().map_or_else(|| last(conn), Ok)?;
+    let rows = before.rows + 1;
+    let n = i64::try_from(rows).map_err(|error| StoreError::corrupt("audit", rows, error))?;
     let command = entry.command.map(|id| id.to_string());
-    let hash = seal(&before, n + 1, entry.at.0, entry.actor, command.as_deref(), entry.subject, entry.what);
+    let hash = seal(&before.hash, n, entry.at.0, entry.actor, command.as_deref(), entry.subject, entry.what);
     conn.prepare_cached(
         "INSERT INTO audit (n, at, actor, command, subject, what, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?
-    .execute(params![n + 1, entry.at.0, entry.actor, command, entry.subject, entry.what, hash])?;
+    .execute(params![n, entry.at.0, entry.actor, command, entry.subject, entry.what, hash])?;
+    *end = Some(Chain { rows, hash });
     Ok(())
+}
+
+fn last(conn: &Connection) -> StoreResult<Chain> {
+    let last = conn
+        .prepare_cached("SELECT n, hash FROM audit ORDER BY n DESC LIMIT 1")?
+        .query_row([], |row| Ok(Chain { rows: row.get::<_, i64>(0)?.unsigned_abs(), hash: row.get(1)? }))
+        .optional()?;
+    Ok(last.unwrap_or(Chain { rows: 0, hash: START }))
 }
 
 /// Checks every row from the first; an error names the first row that does not fit.
@@ -100,7 +107,7 @@ mod tests {
         for at in 1..=rows {
             let entry =
                 AuditEntry { at: UtcMillis(at), actor: "edge", command: None, subject: "case/1", what: "{}" };
-            append(&conn, &entry).unwrap();
+            append(&conn, &mut None, &entry).unwrap();
         }
         conn
     }

@@ -2,7 +2,7 @@
 
 use outpost_model::id::{ContainerId, LocationId, Sku};
 use outpost_model::stock::{Movement, Place, StockKey, StockStatus};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use super::{StoreError, StoreResult};
 
@@ -27,42 +27,21 @@ pub struct Sums {
 /// Books one movement.
 pub fn apply(conn: &Connection, movement: &Movement) -> StoreResult<()> {
     let key = Columns::of(&movement.key);
-    let before: Option<i64> = conn
-        .prepare_cached(
-            "SELECT units FROM balance WHERE sku = ?1 AND place_kind = ?2 AND place = ?3 AND status = ?4 \
-             AND lot = ?5 AND serial = ?6 AND owner = ?7",
-        )?
-        .query_row(key.params(), |row| row.get(0))
-        .optional()?;
-    let after = before.unwrap_or(0).saturating_add(movement.delta);
-    if after == 0 {
-        conn.prepare_cached(
-            "DELETE FROM balance WHERE sku = ?1 AND place_kind = ?2 AND place = ?3 AND status = ?4 \
-             AND lot = ?5 AND serial = ?6 AND owner = ?7",
-        )?
-        .execute(key.params())?;
+    let delta = movement.delta;
+    // Most often there are units before and after: they are counted without being asked for first.
+    let counted = "UPDATE balance SET units = units + ?8 WHERE sku = ?1 AND place_kind = ?2 AND place = ?3 \
+                   AND status = ?4 AND lot = ?5 AND serial = ?6 AND owner = ?7 AND units + ?8 <> 0";
+    if conn.prepare_cached(counted)?.execute(key.with(delta))? > 0 {
         return Ok(());
     }
-    let put = match before {
-        Some(_) => {
-            "UPDATE balance SET units = ?8 WHERE sku = ?1 AND place_kind = ?2 AND place = ?3 AND status = ?4 \
-             AND lot = ?5 AND serial = ?6 AND owner = ?7"
-        }
-        None => {
-            "INSERT INTO balance (sku, place_kind, place, status, lot, serial, owner, units) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
-        }
-    };
-    conn.prepare_cached(put)?.execute(params![
-        key.sku,
-        key.place_kind,
-        key.place,
-        key.status,
-        key.lot,
-        key.serial,
-        key.owner,
-        after
-    ])?;
+    let emptied = "DELETE FROM balance WHERE sku = ?1 AND place_kind = ?2 AND place = ?3 AND status = ?4 \
+                   AND lot = ?5 AND serial = ?6 AND owner = ?7";
+    if conn.prepare_cached(emptied)?.execute(key.params())? > 0 || delta == 0 {
+        return Ok(());
+    }
+    let begun = "INSERT INTO balance (sku, place_kind, place, status, lot, serial, owner, units) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    conn.prepare_cached(begun)?.execute(key.with(delta))?;
     Ok(())
 }
 
@@ -147,6 +126,11 @@ impl<'a> Columns<'a> {
 
     fn params(&self) -> [&str; 7] {
         [self.sku, self.place_kind, self.place, self.status, self.lot, self.serial, self.owner]
+    }
+
+    fn with(&self, units: i64) -> impl Params + '_ {
+        let Self { sku, place_kind, place, status, lot, serial, owner } = *self;
+        (sku, place_kind, place, status, lot, serial, owner, units)
     }
 }
 

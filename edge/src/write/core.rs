@@ -15,6 +15,7 @@ use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 use super::documents::OpenDocuments;
 use super::job::{Answer, Failed, Job, News};
+use super::memory::Memory;
 use super::permission::{Permit, held};
 use super::restoring::Restoring;
 use super::unit::{Stop, Traces, Unit};
@@ -43,6 +44,7 @@ pub struct Core {
     conn: Connection,
     site: Site,
     documents: OpenDocuments,
+    memory: Memory,
     /// Whether the present incarnation must not be used any more and no new one could be stored since: a rollback left
     /// documents ahead of the journal, or the hub knows this life differently.
     must_mint: bool,
@@ -93,7 +95,8 @@ impl Core {
             })?;
         }
         let documents = OpenDocuments::new(incarnation, limits.open_documents_max);
-        Ok(Self { conn, site, documents, must_mint: false, restoring: Restoring::default() })
+        let (memory, restoring) = (Memory::default(), Restoring::default());
+        Ok(Self { conn, site, documents, memory, must_mint: false, restoring })
     }
 
     /// The incarnation that writes now.
@@ -156,7 +159,7 @@ impl Core {
         self.mint_if_needed(ids)?;
         let result = self.attempt(now, ids, jobs);
         if !self.conn.is_autocommit() {
-            // A rollback that failed: what the next group would commit nobody could say.
+            // Where even this fails, what the next group would commit nobody could say.
             self.conn
                 .execute_batch("ROLLBACK")
                 .map_err(|error| GroupError::FateUnknown(FateUnknown(error)))?;
@@ -187,11 +190,9 @@ impl Core {
     }
 
     fn attempt(&mut self, now: &Moment, ids: &mut Ids, jobs: &[Job]) -> Result<Committed, GroupError> {
-        let tx = self
-            .conn
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(StoreError::from)
-            .map_err(Stop::from)?;
+        let mut memory = std::mem::take(&mut self.memory).recalled(&self.conn);
+        begin(&self.conn)?;
+        let tx = &self.conn;
         let mut traces = Traces::default();
         let mut answers = Vec::with_capacity(jobs.len());
         let mut permits = Vec::new();
@@ -200,19 +201,23 @@ impl Core {
                 answers.push(Answer::Failed(failed));
                 continue;
             }
-            let mut unit = Unit::new(&tx, &self.site, *now, ids, &mut self.documents, &mut traces);
+            memory.before(job);
+            let mut unit =
+                Unit::new(tx, &self.site, *now, ids, &mut self.documents, &mut memory, &mut traces);
             answers.push(app::perform(&mut unit, job)?);
             permits.extend(traces.permits.drain(..).map(|permit| (index, permit)));
         }
         let skus = std::mem::take(&mut traces.skus);
         if !skus.is_empty() {
-            let mut unit = Unit::new(&tx, &self.site, *now, ids, &mut self.documents, &mut traces);
+            let mut unit =
+                Unit::new(tx, &self.site, *now, ids, &mut self.documents, &mut memory, &mut traces);
             app::settle(&mut unit, &skus)?;
         }
-        self.documents.close_some(&tx).map_err(Stop::from)?;
+        self.documents.close_some(tx).map_err(Stop::from)?;
         let wrote = self.documents.are_ahead();
-        commit(tx)?;
+        finish(tx)?;
         self.documents.committed();
+        self.memory = memory.committed(&self.conn);
         self.must_mint |= traces.begin_anew;
         for job in jobs {
             if let Err(error) = self.restoring.committed(&self.conn, job, now) {
@@ -293,13 +298,34 @@ fn mint(conn: &mut Connection, incarnation: Incarnation) -> Result<(), GroupErro
 }
 
 fn commit(tx: Transaction<'_>) -> Result<(), GroupError> {
-    tx.commit().map_err(|error| match error.sqlite_error_code() {
+    tx.commit().map_err(not_committed)
+}
+
+/// Begins a group: like a [`Transaction`], with a statement that is kept. Its end is [`finish`], or the rollback of
+/// [`Core::group`].
+fn begin(conn: &Connection) -> Result<(), GroupError> {
+    let begun = conn.prepare_cached("BEGIN IMMEDIATE").and_then(|mut statement| statement.execute([]));
+    begun.map_err(|error| GroupError::RolledBack(error.into()))?;
+    Ok(())
+}
+
+/// Commits a group.
+fn finish(conn: &Connection) -> Result<(), GroupError> {
+    // While it is prepared nothing is written yet.
+    let mut statement =
+        conn.prepare_cached("COMMIT").map_err(|error| GroupError::RolledBack(error.into()))?;
+    statement.execute([]).map_err(not_committed)?;
+    Ok(())
+}
+
+fn not_committed(error: rusqlite::Error) -> GroupError {
+    match error.sqlite_error_code() {
         // These say that nothing of it was written; all others leave it open.
         Some(ErrorCode::DatabaseBusy | ErrorCode::DiskFull) => {
             GroupError::RolledBack(StoreError::from(error).into())
         }
         _ => GroupError::FateUnknown(FateUnknown(error)),
-    })
+    }
 }
 
 fn failed(stop: &Stop) -> Failed {

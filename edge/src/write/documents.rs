@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use outpost_journal::Tip;
 use outpost_model::id::DocumentKey;
 use outpost_sync::{
     Change, Document, DocumentError, DocumentId, Entry, Incarnation, Item, MergeError, Merged,
@@ -78,13 +79,14 @@ impl OpenDocuments {
     pub fn create(
         &mut self,
         tx: &Connection,
+        stream: &mut Option<Tip>,
         at_ms: i64,
         key: &DocumentKey,
         header: &str,
     ) -> Result<(), DocumentsError> {
         let id = document_id(key)?;
         let (document, change) = Document::create(id.clone(), self.actor, header)?;
-        outpost_journal::append(tx, at_ms, &Item::Change(change)).map_err(StoreError::from)?;
+        outpost_journal::append_after(tx, stream, at_ms, &Item::Change(change)).map_err(StoreError::from)?;
         self.put(id, document);
         Ok(())
     }
@@ -93,6 +95,7 @@ impl OpenDocuments {
     pub fn append(
         &mut self,
         tx: &Connection,
+        stream: &mut Option<Tip>,
         at_ms: i64,
         key: &DocumentKey,
         entries: &[Entry],
@@ -104,7 +107,7 @@ impl OpenDocuments {
         let Some(change) = open.document.append(entries)? else { return Ok(()) };
         open.unsaved += 1;
         self.written.push(change.doc.clone());
-        outpost_journal::append(tx, at_ms, &Item::Change(change)).map_err(StoreError::from)?;
+        outpost_journal::append_after(tx, stream, at_ms, &Item::Change(change)).map_err(StoreError::from)?;
         Ok(())
     }
 

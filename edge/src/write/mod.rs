@@ -7,6 +7,7 @@ mod apart;
 mod core;
 mod documents;
 mod job;
+mod memory;
 mod pages;
 mod permission;
 mod restoring;

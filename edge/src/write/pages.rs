@@ -141,9 +141,8 @@ impl Unit<'_> {
         };
         let header =
             serde_json::to_string(&header).map_err(|error| StoreError::corrupt("page", name, error))?;
-        let (tx, at) = (self.tx(), self.now().0);
-        self.documents().create(tx, at, key, &header)?;
-        page::save(tx, kind, name, 0)?;
+        self.create(key, &header)?;
+        page::save(self.tx(), kind, name, 0)?;
         Ok(())
     }
 
@@ -154,9 +153,8 @@ impl Unit<'_> {
         name: &str,
         event: &Event<K>,
     ) -> Result<(), Stop> {
-        let (tx, at) = (self.tx(), self.now().0);
-        self.documents().append(tx, at, key, &[entry_of(event)])?;
-        page::save(tx, kind, name, event.n)?;
+        self.append(key, &[entry_of(event)])?;
+        page::save(self.tx(), kind, name, event.n)?;
         self.audit(&key.to_string(), &[describe(event)])
     }
 }

@@ -15,6 +15,7 @@ use rusqlite::Connection;
 
 use super::documents::{DocumentsError, OpenDocuments};
 use super::job::News;
+use super::memory::Memory;
 use super::permission::Permit;
 use crate::ids::Ids;
 use crate::moment::Moment;
@@ -79,6 +80,7 @@ pub struct Unit<'a> {
     now: Moment,
     ids: &'a mut Ids,
     documents: &'a mut OpenDocuments,
+    memory: &'a mut Memory,
     traces: &'a mut Traces,
     origin: Origin,
     events: Vec<EventId>,
@@ -91,10 +93,11 @@ impl<'a> Unit<'a> {
         now: Moment,
         ids: &'a mut Ids,
         documents: &'a mut OpenDocuments,
+        memory: &'a mut Memory,
         traces: &'a mut Traces,
     ) -> Self {
         let origin = Origin { command: ids.command(now.wall), by: By::edge(), at: now.wall, next: 0 };
-        Self { tx, site, now, ids, documents, traces, origin, events: Vec::new() }
+        Self { tx, site, now, ids, documents, memory, traces, origin, events: Vec::new() }
     }
 
     /// The wall clock.
@@ -169,10 +172,18 @@ impl<'a> Unit<'a> {
     }
 
     /// The case, or a refusal that says that it is not here.
-    pub fn case(&self, id: CaseId) -> Result<case::CaseRow, Stop> {
+    pub fn case(&mut self, id: CaseId) -> Result<case::CaseRow, Stop> {
+        if let Some(row) = self.memory.take_case(id) {
+            return Ok(row);
+        }
         case::load(self.tx, id)?.ok_or_else(|| {
             Stop::Rejected(Rejection::new("no_such_case", "This order is not at this site, or not here yet."))
         })
+    }
+
+    /// Remembers a case as it was recorded: its next scan need not read it.
+    pub fn remember(&mut self, row: case::CaseRow) {
+        self.memory.keep_case(row);
     }
 
     /// Writes facts about a case: document, journal, stock, projection and audit.
@@ -198,10 +209,20 @@ impl<'a> Unit<'a> {
             said.push(describe(&event));
             entries.push(entry_of(&event));
         }
-        self.documents.append(self.tx, self.now.wall.0, &key, &entries)?;
+        self.append(&key, &entries)?;
         self.book(&moved)?;
         self.save_case(Some(&before), row)?;
         self.audit(&key.to_string(), &said)
+    }
+
+    /// Founds a document of this site.
+    pub(super) fn create(&mut self, key: &DocumentKey, header: &str) -> Result<(), Stop> {
+        Ok(self.documents.create(self.tx, &mut self.memory.stream, self.now.wall.0, key, header)?)
+    }
+
+    /// Adds entries to a document of this site.
+    pub(super) fn append(&mut self, key: &DocumentKey, entries: &[Entry]) -> Result<(), Stop> {
+        Ok(self.documents.append(self.tx, &mut self.memory.stream, self.now.wall.0, key, entries)?)
     }
 
     /// The next event of whoever acts.
@@ -260,11 +281,8 @@ impl<'a> Unit<'a> {
         let what = said.join(" ");
         let command = Some(self.origin.command);
         let actor = self.origin.by.as_str();
-        audit::append(
-            self.tx,
-            &audit::AuditEntry { at: self.now.wall, actor, command, subject, what: &what },
-        )?;
-        Ok(())
+        let entry = audit::AuditEntry { at: self.now.wall, actor, command, subject, what: &what };
+        Ok(audit::append(self.tx, &mut self.memory.chain, &entry)?)
     }
 
     /// Marks a SKU whose stock or rights moved: its grants are settled at the end of the group.

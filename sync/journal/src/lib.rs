@@ -7,7 +7,7 @@
 //!
 //! - At start: [`migrate`], then [`mint`] with a fresh incarnation, committed before anything is written with it;
 //!   [`links`] and [`progress`] for the session.
-//! - Writing, in the transaction of the projections: [`append`] for every own change or record.
+//! - Writing, in the transaction of the projections: [`append`] for every own change or record, or [`append_after`].
 //! - Receiving, in one transaction per batch: [`store`] for every item (or [`set_aside`] for one that is refused).
 //! - After an acknowledgement: [`acknowledge`]. Now and then: [`forget`].
 //! - Opening a document: [`load`]. When it is evicted, or now and then: [`save`].
@@ -29,7 +29,9 @@ mod schema;
 
 pub use document::{Kept, Swept, discard, forget, load, save};
 pub use inbox::{Stored, count, note_frame, progress, store};
-pub use outbox::{Acknowledged, Depth, acknowledge, append, current, depth, holds, links, mint, read};
+pub use outbox::{
+    Acknowledged, Depth, Tip, acknowledge, append, append_after, current, depth, holds, links, mint, read,
+};
 pub use parked::{ParkLimits, Parked, park, parked, parked_of, unpark};
 pub use quarantine::{SetAside, held_changes, release, set_aside, vouch, vouched};
 pub use repair::{Entry, document_at, entry, held, keep, look, note, stand};

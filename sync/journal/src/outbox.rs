@@ -38,17 +38,7 @@ pub fn mint(conn: &Connection, incarnation: Incarnation) -> Result<Link, Journal
 
 /// The current incarnation and how far it was written; nothing before the first [`mint`].
 pub fn current(conn: &Connection) -> Result<Option<Mark>, JournalError> {
-    let row = conn
-        .prepare_cached(
-            "SELECT id, last, running FROM sync_incarnation WHERE owner = '' ORDER BY ord DESC LIMIT 1",
-        )?
-        .query_row([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?, row.get(2)?)))
-        .optional()?;
-    Ok(row.map(|(id, last, running)| Mark {
-        incarnation: Incarnation(id),
-        n: last as u64,
-        running: Running(running),
-    }))
+    Ok(tip(conn)?.map(|tip| tip.mark))
 }
 
 /// The own incarnations that a session needs to know, oldest first: those with items that are not acknowledged,
@@ -73,14 +63,45 @@ pub fn links(conn: &Connection) -> Result<Vec<Link>, JournalError> {
     Ok(links.collect::<Result<_, _>>()?)
 }
 
+/// Where the own stream ends, for who alone writes it and need not ask before every item. Whoever keeps one forgets it
+/// when a transaction was not committed, and when anything else has written to the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tip {
+    origin: i64,
+    mark: Mark,
+}
+
+fn tip(conn: &Connection) -> Result<Option<Tip>, JournalError> {
+    let tip = conn
+        .prepare_cached(
+            "SELECT ord, id, last, running FROM sync_incarnation WHERE owner = '' ORDER BY ord DESC LIMIT 1",
+        )?
+        .query_row([], |row| {
+            let n = row.get::<_, i64>(2)? as u64;
+            let mark = Mark { incarnation: Incarnation(row.get(1)?), n, running: Running(row.get(3)?) };
+            Ok(Tip { origin: row.get(0)?, mark })
+        })
+        .optional()?;
+    Ok(tip)
+}
+
 /// Appends one item to the own stream and says where it stands.
 pub fn append(conn: &Connection, written_at_ms: i64, item: &Item) -> Result<Mark, JournalError> {
-    let mark = current(conn)?.ok_or(JournalError::NoIncarnation)?.next(&item.digest());
-    let origin: i64 = conn
-        .prepare_cached(
-            "UPDATE sync_incarnation SET last = ?2, running = ?3 WHERE owner = '' AND id = ?1 RETURNING ord",
-        )?
-        .query_row(params![mark.incarnation.0, mark.n as i64, mark.running.0], |row| row.get(0))?;
+    append_after(conn, &mut None, written_at_ms, item)
+}
+
+/// The same where the end of the stream may be known already; it is known afterwards.
+pub fn append_after(
+    conn: &Connection,
+    end: &mut Option<Tip>,
+    written_at_ms: i64,
+    item: &Item,
+) -> Result<Mark, JournalError> {
+    let before = end.take().map_or_else(|| tip(conn), |known| Ok(Some(known)))?;
+    let Tip { origin, mark } = before.ok_or(JournalError::NoIncarnation)?;
+    let mark = mark.next(&item.digest());
+    conn.prepare_cached("UPDATE sync_incarnation SET last = ?2, running = ?3 WHERE ord = ?1")?
+        .execute(params![origin, mark.n as i64, mark.running.0])?;
     let mut insert = conn.prepare_cached(
         "INSERT INTO sync_change(origin, n, running, doc, hash, kind, key, bytes, written_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
@@ -118,6 +139,7 @@ pub fn append(conn: &Connection, written_at_ms: i64, item: &Item) -> Result<Mark
             ])?;
         }
     }
+    *end = Some(Tip { origin, mark });
     Ok(mark)
 }
 
