@@ -1,6 +1,9 @@
 //! `POST /v1/commands`: a batch of commands with ids, an outcome for each, in order.
 
-use axum::extract::State;
+use std::convert::Infallible;
+
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
 use outpost_daemon::extract::Json;
 use outpost_daemon::{DiskTrouble, Problem};
 use outpost_model::command::{Command, Outcome};
@@ -45,9 +48,22 @@ pub struct CommandOutcome {
     pub sentence: Option<String>,
 }
 
+/// Commands are on their way, and still to be read: the writer is told before they are.
+pub(super) struct Announced;
+
+impl FromRequestParts<AppState> for Announced {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(_: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
+        state.writer.rouse();
+        Ok(Self)
+    }
+}
+
 /// Does commands, each durable before the answer.
-pub async fn commands(
+pub(super) async fn commands(
     State(state): State<AppState>,
+    _: Announced,
     Json(batch): Json<CommandBatch>,
 ) -> Result<Json<OutcomeBatch>, ApiError> {
     let count = batch.commands.len();

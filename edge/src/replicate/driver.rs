@@ -28,6 +28,9 @@ const HELLOS_UNTIL_SILENT: u64 = 3;
 /// How long acknowledgements are gathered before they are written down. Each costs a commit that scans would wait
 /// for, and one that is lost costs no more than sending again.
 const ACKNOWLEDGE_EVERY: Duration = Duration::from_millis(500);
+/// A journal that grows all the time is looked at no more often than this: a steady trickle shares frames in any case,
+/// and who looks has threads woken and caches emptied that the next scan needs.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How long what could not be written down waits, mostly for room on the disk.
 const WRITE_AGAIN: Duration = Duration::from_secs(5);
 
@@ -89,6 +92,9 @@ struct Driver {
     inputs: VecDeque<Input>,
     acknowledged: Acknowledged,
     acknowledge_at: Option<Instant>,
+    /// When the journal, which has grown, may be looked at.
+    look_at: Option<Instant>,
+    looked_at: Option<Instant>,
     /// What the session was told that this site has lost.
     lost: Option<Position>,
 }
@@ -119,6 +125,8 @@ impl Driver {
             inputs: VecDeque::new(),
             acknowledged: Acknowledged::default(),
             acknowledge_at: None,
+            look_at: None,
+            looked_at: None,
             lost: None,
         };
         driver.tell_loss().await?;
@@ -133,21 +141,36 @@ impl Driver {
                 self.take(input).await?;
             }
             let sleep = self.until_wake();
-            let due = self.acknowledge_at;
+            let (due, look) = (self.acknowledge_at, self.look_at);
             tokio::select! {
                 () = token.cancelled() => return Ok(()),
                 event = self.line.events.recv() => self.line_event(event.ok_or(DriverError::LineEnded)?).await?,
-                () = self.state.writer.journal_grown() => self.inputs.push_back(Input::Woken),
+                () = self.state.writer.journal_grown(), if look.is_none() => self.journal_has_grown(),
+                () = at(look), if look.is_some() => self.look(),
                 changed = incarnation.changed() => {
                     changed.map_err(|_| WriterGone)?;
                     self.tell_links().await?;
                 }
                 () = tokio::time::sleep(sleep) => self.inputs.push_back(Input::Tick),
-                () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                () = at(due), if due.is_some() => {
                     self.write_acknowledgements().await?;
                 }
             }
         }
+    }
+
+    /// At once when that was long ago, so that who sells now is heard now.
+    fn journal_has_grown(&mut self) {
+        match self.looked_at.map(|looked| looked + LOOK_EVERY).filter(|free| *free > Instant::now()) {
+            Some(free) => self.look_at = Some(free),
+            None => self.look(),
+        }
+    }
+
+    fn look(&mut self) {
+        self.look_at = None;
+        self.looked_at = Some(Instant::now());
+        self.inputs.push_back(Input::Woken);
     }
 
     async fn tell_links(&mut self) -> Result<(), DriverError> {
@@ -332,6 +355,10 @@ impl Driver {
         self.state.writer.submit_patiently(job).await?;
         Ok(())
     }
+}
+
+async fn at(due: Option<Instant>) {
+    tokio::time::sleep_until(due.unwrap_or_else(Instant::now)).await;
 }
 
 fn session_settings(state: &AppState) -> outpost_sync::Settings {

@@ -121,13 +121,19 @@ pub fn save(
     }
     let stored = before.map(Fulfillment::reserved).unwrap_or_default();
     save_reservation(conn, &case, &stored, &state.reserved())?;
-    save_holdings(conn, state)
+    save_holdings(conn, before, state)
 }
 
-fn save_holdings(conn: &Connection, state: &Fulfillment) -> StoreResult<()> {
+fn save_holdings(conn: &Connection, before: Option<&Fulfillment>, state: &Fulfillment) -> StoreResult<()> {
     let case = state.header.case.to_string();
+    let holds =
+        |content: &outpost_model::fulfillment::Container| !content.gone && !content.contents.is_empty();
     for (container, content) in &state.containers {
-        if content.gone || content.contents.is_empty() {
+        let held = before.and_then(|before| before.containers.get(container)).is_some_and(holds);
+        if held && holds(content) {
+            continue;
+        }
+        if !holds(content) {
             conn.prepare_cached("DELETE FROM holding WHERE container = ?1 AND case_id = ?2")?
                 .execute(params![container.as_str(), case])?;
         } else {

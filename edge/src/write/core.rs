@@ -114,6 +114,14 @@ impl Core {
         &self.conn
     }
 
+    /// Does what every group begins with, for nothing: a job is about to come, and caches are cold.
+    pub fn warm_up(&self) {
+        // A database that cannot begin says so to the next group.
+        if begin(&self.conn).is_ok() {
+            let _ = self.conn.prepare_cached("ROLLBACK").and_then(|mut statement| statement.execute([]));
+        }
+    }
+
     /// Copies the log into the database while nobody waits. SQLite does so by itself within a commit when the log has
     /// grown long; done in a pause, no scan waits for it. What fails here is lost by nobody: the log stays whole.
     pub fn checkpoint(&self) {

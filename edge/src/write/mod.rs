@@ -4,6 +4,7 @@
 //! thread of its own behind a queue. Jobs are carried out by `app`, each as a function over a [`Unit`] of work.
 
 mod apart;
+mod bell;
 mod core;
 mod documents;
 mod job;

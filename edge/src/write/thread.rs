@@ -8,6 +8,7 @@ use outpost_sync::Incarnation;
 use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::bell::Bell;
 use super::core::{Committed, Core, FateUnknown};
 use super::job::{Answer, Failed, Job, News};
 use crate::ids::Ids;
@@ -25,6 +26,9 @@ const CHECKPOINT_JOBS: usize = 50;
 
 /// How long nobody has asked for anything when the log is copied.
 const CHECKPOINT_PAUSE: Duration = Duration::from_millis(5);
+
+/// How often the writer looks out for a job that was announced before it sleeps again: for some 0.1 ms.
+const LOOKS_OUT: u32 = 2_000;
 
 /// Limits of the queue.
 #[derive(Debug, Clone, Copy)]
@@ -69,6 +73,7 @@ pub struct Writer {
     grown: Arc<Notify>,
     incarnation: watch::Receiver<Incarnation>,
     storage: Storage,
+    bell: Arc<Bell>,
 }
 
 /// What the thread runs: see [`Writer::new`].
@@ -83,6 +88,7 @@ pub struct Work {
     incarnation: watch::Sender<Incarnation>,
     storage: Storage,
     on_fate_unknown: fn(&FateUnknown),
+    bell: Arc<Bell>,
     /// Jobs since the log was copied in a pause.
     since_checkpoint: usize,
 }
@@ -102,6 +108,7 @@ impl Writer {
         let (minted, incarnation) = watch::channel(core.incarnation());
         let grown = Arc::new(Notify::new());
         let storage = Storage::new();
+        let bell = Arc::new(Bell::default());
         let work = Work {
             core,
             ids,
@@ -113,9 +120,16 @@ impl Writer {
             incarnation: minted,
             storage: storage.clone(),
             on_fate_unknown,
+            bell: bell.clone(),
             since_checkpoint: 0,
         };
-        (Self { queue: sender, news, grown, incarnation, storage }, work)
+        (Self { queue: sender, news, grown, incarnation, storage, bell }, work)
+    }
+
+    /// Says that a job is about to come: a writer that sleeps wakes up while the job is still being read, and does not
+    /// have to be waited for.
+    pub fn rouse(&self) {
+        self.bell.ring();
     }
 
     /// Gives jobs to the writer, all or none, and waits for their answers.
@@ -217,10 +231,17 @@ impl Work {
                 }
             }
         }
-        tokio::select! {
-            biased;
-            request = self.queue.recv() => return request,
-            () = token.cancelled() => {}
+        loop {
+            self.bell.sleeps();
+            tokio::select! {
+                biased;
+                request = self.queue.recv() => return request,
+                () = self.bell.rung() => {}
+                () = token.cancelled() => break,
+            }
+            if let Some(request) = self.look_out() {
+                return Some(request);
+            }
         }
         // Workers notice the end at their own pace; who is in the middle of a step may still finish it.
         match tokio::time::timeout(LINGER, self.queue.recv()).await {
@@ -230,6 +251,18 @@ impl Work {
                 self.queue.recv().await
             }
         }
+    }
+
+    /// A job that was announced is on its way: what a group needs first is fetched into the processor's caches meanwhile.
+    fn look_out(&mut self) -> Option<Request> {
+        self.core.warm_up();
+        for _ in 0..LOOKS_OUT {
+            if let Ok(request) = self.queue.try_recv() {
+                return Some(request);
+            }
+            std::hint::spin_loop();
+        }
+        None
     }
 
     /// What the hub sends waits there when there is hardly room left: the rest is for what must be written.
@@ -252,9 +285,6 @@ impl Work {
         let started = self.clock.since_boot();
         let committed = self.commit(&jobs).inspect_err(|fate| (self.on_fate_unknown)(fate))?;
         let took = self.clock.since_boot().saturating_sub(started);
-        metrics::histogram!("outpost_edge_commit_seconds").record(took.as_secs_f64());
-        metrics::counter!("outpost_edge_commits_total").increment(1);
-        metrics::counter!("outpost_edge_jobs_total").increment(jobs.len() as u64);
         match committed.trouble {
             Some(trouble) => self.storage.met(trouble),
             None if probed || committed.wrote => self.storage.works(),
@@ -264,6 +294,9 @@ impl Work {
             // Who asked may have gone: the answer is durable all the same.
             let _ = reply.send(answer);
         }
+        metrics::histogram!("outpost_edge_commit_seconds").record(took.as_secs_f64());
+        metrics::counter!("outpost_edge_commits_total").increment(1);
+        metrics::counter!("outpost_edge_jobs_total").increment(jobs.len() as u64);
         self.incarnation.send_if_modified(|known| {
             let changed = *known != self.core.incarnation();
             *known = self.core.incarnation();

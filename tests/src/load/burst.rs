@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
+use super::handheld::{Handheld, request};
 use super::picks::{self, Pick};
 use super::{STORE, disk, rounded};
 use crate::api::Api;
@@ -23,27 +24,34 @@ const BATCH: usize = 60;
 /// Such batches.
 const BATCHES: usize = 20;
 /// Commands a second that are prepared for each second of burst; more than any disk here allows.
-const PREPARED_PER_SECOND: u32 = 6_000;
+const PREPARED_PER_SECOND: u32 = 9_000;
 
 /// `clients` handhelds scan as fast as they are answered, for `seconds`.
 pub async fn run(chain: &Arc<Chain>, clients: u32, seconds: u32) -> Result<Value> {
     let mut todo = picks::prepare(chain, seconds * PREPARED_PER_SECOND, picks::MANY).await?;
+    chain.wait_until_quiet().await?;
     let api = chain.site(STORE)?.api.clone();
+    let authority = api.base().trim_start_matches("http://").to_owned();
     let (sync, _) = disk::fdatasync().await?;
     let mut batches = rows(&api, &mut todo).await?;
     let after: VecDeque<Pick> = todo.split_off(todo.len().saturating_sub(BATCHES * BATCH));
+    let requests: VecDeque<Vec<u8>> = todo.into_iter().map(|pick| request(&authority, pick)).collect();
 
-    let shared: Arc<Mutex<VecDeque<Pick>>> = Arc::new(Mutex::new(todo));
+    let shared = Arc::new(Mutex::new(requests));
+    let mut connected = Vec::new();
+    for _ in 0..clients {
+        connected.push(Handheld::connect(&authority).await?);
+    }
     let begun = Instant::now();
     let end = begun + Duration::from_secs(u64::from(seconds));
     let mut handhelds = JoinSet::new();
-    for _ in 0..clients {
-        let (api, shared) = (api.clone(), shared.clone());
+    for mut handheld in connected {
+        let shared = shared.clone();
         handhelds.spawn(async move {
             let mut done = 0_u64;
             while Instant::now() < end {
-                let pick = shared.lock().await.pop_front().context("ran out of prepared picks")?;
-                picks::give(&api, &picks::batch([pick])).await?;
+                let request = shared.lock().await.pop_front().context("ran out of prepared picks")?;
+                handheld.give(&request).await?;
                 done += 1;
             }
             anyhow::Ok(done)

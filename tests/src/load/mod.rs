@@ -7,6 +7,7 @@ mod backlog;
 mod burst;
 mod disk;
 mod fleet;
+mod handheld;
 mod ingest;
 mod memory;
 mod orders;
