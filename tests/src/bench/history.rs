@@ -18,7 +18,7 @@ pub async fn run(args: &SyncArgs) -> Result<Value> {
     let events = args.history_events as usize;
     // Each part may take some more than it asks for: the first scan of a case is two events.
     let all = args.history_events * (2 + TIMES as u32) + 2 * measure::WRITE as u32;
-    let mut ours = Ours::with_work(args, all, UNITS).await?;
+    let mut ours = Ours::with_work(&args.setup, all, UNITS).await?;
     let without = measure::backlog(&mut ours, events).await?;
     let history = measure::backlog(&mut ours, TIMES * events).await?;
     let with = measure::backlog(&mut ours, events).await?;

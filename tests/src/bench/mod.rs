@@ -6,6 +6,7 @@
 //! while the line is cut. All three go through the same TCP proxy, which counts every byte in both directions; all
 //! three write durably on both sides before they say so.
 
+mod catchup;
 mod history;
 mod measure;
 mod ours;
@@ -30,6 +31,8 @@ use measure::Plan;
 pub enum BenchCommand {
     /// Replication beside PouchDB and plain JSON over MQTT.
     Sync(SyncArgs),
+    /// What catching up costs by the length of the backlog and of the history before it.
+    Catchup(catchup::CatchupArgs),
 }
 
 /// Options of `bench`.
@@ -61,12 +64,8 @@ pub struct SyncArgs {
     /// `history` (a backlog with and without a history before it).
     #[arg(long, value_delimiter = ',', default_value = "ours,pouchdb,json,slow,history")]
     pub parts: Vec<String>,
-    /// The broker of ours: `mosquitto` or `embedded`.
-    #[arg(long, default_value = "mosquitto")]
-    pub broker: String,
-    /// The hub's database of ours; SQLite when absent.
-    #[arg(long, value_name = "URL")]
-    pub hub_database: Option<String>,
+    #[command(flatten)]
+    pub setup: Setup,
     /// Events of the backlog over a slow line.
     #[arg(long, default_value_t = 200_000)]
     pub slow_events: u32,
@@ -81,11 +80,25 @@ pub struct SyncArgs {
     pub packages: Option<PathBuf>,
 }
 
+/// How ours is set up.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Setup {
+    /// The broker of ours: `mosquitto` or `embedded`.
+    #[arg(long, default_value = "mosquitto")]
+    pub broker: String,
+    /// The hub's database of ours; SQLite when absent.
+    #[arg(long, value_name = "URL")]
+    pub hub_database: Option<String>,
+}
+
 const PARTS: [&str; 5] = ["ours", "pouchdb", "json", "slow", "history"];
 
 /// Makes the figures and prints them.
 pub async fn run(args: BenchArgs) -> Result<ExitCode> {
-    let BenchCommand::Sync(args) = args.command;
+    let args = match args.command {
+        BenchCommand::Sync(args) => args,
+        BenchCommand::Catchup(args) => return catchup::run(args).await,
+    };
     if let Some(part) = args.parts.iter().find(|part| !PARTS.contains(&part.as_str())) {
         bail!("--parts: found {part:?}, allowed: {}", PARTS.join(", "));
     }

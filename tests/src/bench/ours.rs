@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::SyncArgs;
 use super::measure::{EVENTS_OF_AN_ORDER, Peer, Plan};
 use super::work;
+use super::{Setup, SyncArgs};
 use crate::api::Api;
 use crate::demo::chain::{Chain, ChainOptions};
 use crate::demo::goods::Want;
@@ -43,14 +43,14 @@ pub struct Ours {
 impl Ours {
     /// Starts the chain and lays out the plan's events.
     pub async fn start(args: &SyncArgs, plan: &Plan) -> Result<Self> {
-        Self::with_work(args, plan.events() as u32, EVENTS_OF_AN_ORDER / LINES).await
+        Self::with_work(&args.setup, plan.events() as u32, EVENTS_OF_AN_ORDER / LINES).await
     }
 
     /// Starts a chain whose store has `events` picks to do, in orders with `units` of each line.
-    pub async fn with_work(args: &SyncArgs, events: u32, units: u32) -> Result<Self> {
+    pub async fn with_work(setup: &Setup, events: u32, units: u32) -> Result<Self> {
         let options = ChainOptions {
-            hub_database: args.hub_database.clone(),
-            broker: args.broker.clone(),
+            hub_database: setup.hub_database.clone(),
+            broker: setup.broker.clone(),
             plenty: Some(PLENTY),
             usual_pace: true,
             ..ChainOptions::default()
@@ -65,7 +65,7 @@ impl Ours {
         let todo = lay_out(&chain, events.div_ceil(units * LINES), units).await?;
         let visible = Arc::new(AtomicU64::new(events_at(&chain.hub_api).await?));
         let looking = tokio::spawn(look(chain.hub_api.clone(), visible.clone()));
-        let setting = match args.broker.as_str() {
+        let setting = match setup.broker.as_str() {
             "embedded" => "SQLite on both sides, broker inside the hub",
             _ => "SQLite at the site, Mosquitto",
         };

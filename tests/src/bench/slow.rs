@@ -12,7 +12,7 @@ const UNITS: u32 = 48;
 
 /// Writes the backlog while the line is cut, and drains it at the given rate.
 pub async fn run(args: &SyncArgs) -> Result<Value> {
-    let mut ours = Ours::with_work(args, args.slow_events, UNITS).await?;
+    let mut ours = Ours::with_work(&args.setup, args.slow_events, UNITS).await?;
     ours.line().set_rate(Some(args.slow_rate));
     let drained = measure::backlog(&mut ours, args.slow_events as usize).await?;
     let up = drained["bytes_up"].as_u64().unwrap_or(0);
