@@ -51,6 +51,14 @@ section! {
         frame_bytes_max: usize = number(4 * 1024..=128 * 1024),
         /// The most changes in one frame.
         frame_changes_max: usize = number(1..=1000),
+        /// The most bytes that a frame of one's own unpacks to.
+        inflated_bytes_max: usize = number(128 * 1024..=1024 * 1024),
+        /// The most events in one change; what is more becomes several changes of one commit.
+        change_operations_max: usize = number(1..=256),
+        /// The most events of a case before only what ends it is taken. The rest up to 4,096 is kept for that.
+        case_events_max: u64 = number(16..=4000),
+        /// The most documents (pages of the ledger, days) that a site founds.
+        documents_max: u64 = number(16..=1_000_000),
     }
 }
 

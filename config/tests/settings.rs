@@ -175,6 +175,11 @@ fn limits_are_allowed_and_one_step_beyond_is_not() {
     for (key, least, most, beyond) in [
         ("SYNC__WINDOW_FRAMES", "1", "256", ["0", "257"]),
         ("SYNC__FRAME_BYTES_MAX", "4096", "131_072", ["4095", "131073"]),
+        ("SYNC__FRAME_CHANGES_MAX", "1", "1000", ["0", "1001"]),
+        ("SYNC__INFLATED_BYTES_MAX", "131072", "1048576", ["131071", "1048577"]),
+        ("SYNC__CHANGE_OPERATIONS_MAX", "1", "256", ["0", "257"]),
+        ("SYNC__CASE_EVENTS_MAX", "16", "4000", ["15", "4001"]),
+        ("SYNC__DOCUMENTS_MAX", "16", "1000000", ["15", "1000001"]),
         ("SYNC__HELLO_INTERVAL", "1s", "10m", ["999ms", "10m1s"]),
         ("WRITER__GROUP_MAX", "1", "1000", ["0", "1001"]),
         ("WRITER__QUEUE_MAX", "16", "100000", ["15", "100001"]),

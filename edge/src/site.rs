@@ -36,10 +36,29 @@ pub struct Site {
     pub clock_error_max_ms: u64,
     /// How much of the hub's may wait for what it builds on.
     pub room: ParkLimits,
+    /// How much the site writes.
+    pub limits: SiteLimits,
     /// The printer that labels go to when nobody says otherwise, and how long they may wait there.
     pub printer: Option<DefaultPrinter>,
     /// The database file.
     pub database: PathBuf,
+}
+
+/// How much the site writes, within what the protocol allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SiteLimits {
+    /// The most events in one change.
+    pub change_operations_max: usize,
+    /// The most events of a case before only what ends it is taken.
+    pub case_events_max: u64,
+    /// The most documents that the site founds.
+    pub documents_max: u64,
+}
+
+impl Default for SiteLimits {
+    fn default() -> Self {
+        Self { change_operations_max: 256, case_events_max: 4_000, documents_max: 100_000 }
+    }
 }
 
 /// The printer that labels go to.
@@ -88,6 +107,11 @@ impl Site {
             rules,
             own_rules: settings.rules.file.is_some(),
             room: ParkLimits::default(),
+            limits: SiteLimits {
+                change_operations_max: settings.sync.change_operations_max,
+                case_events_max: settings.sync.case_events_max,
+                documents_max: settings.sync.documents_max,
+            },
             battery_backed: settings.clock.battery_backed,
             drift_ppm: settings.clock.drift_ppm_max,
             clock_error_max_ms: millis(settings.clock.error_max),

@@ -111,7 +111,7 @@ pub async fn open_with(
         outpost_daemon::storage::write_log_again(&database).map_err(|source| file(&database, source))?;
     }
     let store = Store::open(settings.database_url().expose(), settings.database.connections_max).await?;
-    let store = store.with_witness(witness);
+    let store = store.with_witness(witness).with_limits((&settings.sync).into());
     let folder = worker(directory, &mut ids).map_err(|source| file(&directory.join(WORKER_FILE), source))?;
     let (life, leases) = begin(&store, &mut ids, &settings, &folder, clock.wall().into()).await?;
     let wakers = Wakers::default();

@@ -9,7 +9,7 @@ use outpost_model::page::{LedgerFact, SkuQty};
 
 use super::case::context;
 use super::pick::book;
-use super::print;
+use super::{print, room};
 use crate::store::case::CaseRow;
 use crate::store::past;
 use crate::write::{Stop, Unit};
@@ -27,6 +27,10 @@ pub fn answer_by_rule(unit: &mut Unit<'_>, row: &mut CaseRow) -> Result<(), Stop
         let mut context = context(unit, &policy);
         context.book = amended(row, intent).map_or(Ok(Book::default()), |sku| book(unit, &sku, None))?;
         if let Some(facts) = answer(&row.state, intent, &context) {
+            // Without room for it the answer waits.
+            if !room::for_answer(row, facts.len()) || adds(row, &facts) && !room::in_ledger(unit)? {
+                continue;
+            }
             unit.act_by_rule();
             grant_added(unit, row, &facts)?;
             let destroyed = print::destroyed(&facts);
@@ -40,17 +44,25 @@ pub fn answer_by_rule(unit: &mut Unit<'_>, row: &mut CaseRow) -> Result<(), Stop
 /// An amendment that is accepted is promised like everything in a case. Its units are granted along with it and ahead
 /// of it: else they would be taken from rights that the hub may have promised to somebody else in the meantime.
 pub fn grant_added(unit: &mut Unit<'_>, row: &CaseRow, facts: &[SiteFact]) -> Result<(), Stop> {
-    let added = facts.iter().filter_map(|fact| match fact {
-        SiteFact::IntentAccepted { effect: Effect::Added { line, qty }, .. } => {
-            row.state.header.line(*line).map(|line| SkuQty { sku: line.sku.clone(), qty: *qty })
-        }
-        _ => None,
-    });
-    let units: Vec<SkuQty> = added.collect();
+    let units: Vec<SkuQty> = added(row, facts).collect();
     if !units.is_empty() {
         unit.ledger(LedgerFact::Granted { units })?;
     }
     Ok(())
+}
+
+/// Whether facts add units to their case.
+pub fn adds(row: &CaseRow, facts: &[SiteFact]) -> bool {
+    added(row, facts).next().is_some()
+}
+
+fn added(row: &CaseRow, facts: &[SiteFact]) -> impl Iterator<Item = SkuQty> {
+    facts.iter().filter_map(|fact| match fact {
+        SiteFact::IntentAccepted { effect: Effect::Added { line, qty }, .. } => {
+            row.state.header.line(*line).map(|line| SkuQty { sku: line.sku.clone(), qty: *qty })
+        }
+        _ => None,
+    })
 }
 
 /// The SKU whose free units an amendment needs.

@@ -6,7 +6,7 @@ use outpost_model::decide::{Context, Proposal, SitePolicy, decide};
 use outpost_model::fact::{LabelKind, Permission, SiteFact};
 use outpost_model::id::{CaseId, ContainerId};
 
-use super::{answer, hand_over, label, pick, print, short};
+use super::{answer, hand_over, label, pick, print, room, short};
 use crate::store::case::{self, CaseRow};
 use crate::write::{Stop, Unit, held};
 
@@ -64,6 +64,10 @@ pub fn carry_out(
     context: &Context<'_>,
 ) -> Result<(), Stop> {
     let decision = decide(&row.state, command, context)?;
+    room::in_case(unit, row, command, decision.facts.len())?;
+    if answer::adds(row, &decision.facts) && !room::in_ledger(unit)? {
+        return Err(room::too_many_documents());
+    }
     answer::grant_added(unit, row, &decision.facts)?;
     let destroyed = print::destroyed(&decision.facts);
     let first = unit.events().len();

@@ -7,6 +7,7 @@ use outpost_model::page::{LedgerFact, SkuQty};
 use outpost_model::quantity::Quantity;
 use outpost_model::rights::grantable;
 
+use super::room;
 use crate::store::standing::{self, Standing, subject};
 use crate::store::{exception, past};
 use crate::write::{SKUS_IN_ENTRY_MAX, Stop, Unit};
@@ -35,6 +36,11 @@ pub fn settle(unit: &mut Unit<'_>, skus: &BTreeSet<Sku>) -> Result<(), Stop> {
             }
             granted.extend(units(sku, grantable_now(unit, &standing)));
         }
+    }
+    if (!granted.is_empty() || !recalled.is_empty()) && !room::in_ledger(unit)? {
+        let code = room::TOO_MANY_DOCUMENTS;
+        unit.raise(code, room::PAGES, "", super::sentence(code))?;
+        return Ok(());
     }
     for units in granted.chunks(SKUS_IN_ENTRY_MAX) {
         unit.ledger(LedgerFact::Granted { units: units.to_vec() })?;

@@ -12,6 +12,7 @@ pub mod opening;
 mod pick;
 pub mod print;
 mod quarantine;
+pub mod room;
 mod sell;
 mod sentence;
 mod short;

@@ -5,7 +5,7 @@ use outpost_model::id::{LocationId, Sku};
 use outpost_model::quantity::Quantity;
 use outpost_model::rejection::Rejection;
 
-use super::grant;
+use super::{grant, room};
 use crate::store::{product, source, stock};
 use crate::write::{Stop, Unit};
 
@@ -31,6 +31,9 @@ pub fn sell(
         None => stock::fullest_shelf(unit.tx(), sku)?,
     };
     let booked = sale(sku, qty, shelf.as_ref(), receipt, at, now)?;
+    if !room::in_ledger(unit)? {
+        return Err(room::too_many_documents());
+    }
     if let Some(receipt) = receipt
         && !source::book(unit.tx(), &format!("receipt/{receipt}"), unit.now())?
     {

@@ -27,6 +27,9 @@ pub fn sentence(code: &str) -> &'static str {
         "rules_refused" => {
             "The hub's new rules are not understood; the old ones stay in force. Tell support."
         }
+        "too_many_documents" => {
+            "This site has written as many pages as its settings allow, and grants nothing any more. Tell support."
+        }
         "clone_alive" => "Another computer answers in this site's name. Tell support at once.",
         "rolled_back" => {
             "This site's computer has lost work it had done: it runs on an old copy. Tell support at once."

@@ -4,7 +4,7 @@ use outpost_model::command::SiteCommand;
 use outpost_model::decide::decide_day;
 use outpost_model::page::SiteDayFact;
 
-use super::sell;
+use super::{room, sell};
 use crate::store::exception;
 use crate::write::{News, Stop, Unit};
 
@@ -13,7 +13,11 @@ pub fn site(unit: &mut Unit<'_>, command: &SiteCommand) -> Result<(), Stop> {
     if let SiteCommand::Sell { sku, qty, location, receipt } = command {
         return sell::sell(unit, sku, *qty, location.as_ref(), receipt.as_deref());
     }
-    for fact in decide_day(&unit.today()?, command, unit.now())? {
+    let facts = decide_day(&unit.today()?, command, unit.now())?;
+    if !facts.is_empty() && !room::in_day(unit)? {
+        return Err(room::too_many_documents());
+    }
+    for fact in facts {
         unit.day(fact)?;
     }
     Ok(())
@@ -31,7 +35,13 @@ pub fn device(unit: &mut Unit<'_>, device: &str, trouble: Option<&str>) -> Resul
     if known.iter().any(|known| known.resolved_at.is_none()) {
         return Ok(());
     }
-    let event = unit.day(SiteDayFact::DeviceDown { device: device.to_owned(), state: trouble.to_owned() })?;
-    unit.raise("printer_trouble", &subject, &event.to_string(), super::sentence("printer_trouble"))?;
+    // People are told even where the day has no page for it.
+    let event = if room::in_day(unit)? {
+        unit.day(SiteDayFact::DeviceDown { device: device.to_owned(), state: trouble.to_owned() })?
+            .to_string()
+    } else {
+        String::new()
+    };
+    unit.raise("printer_trouble", &subject, &event, super::sentence("printer_trouble"))?;
     Ok(())
 }

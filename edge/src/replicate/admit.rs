@@ -52,6 +52,8 @@ pub enum Refused {
     DocumentFull,
     /// The document could not take it.
     Poisoned,
+    /// The site has no page left to book it on.
+    TooManyDocuments,
 }
 
 impl Refused {
@@ -72,6 +74,7 @@ impl Refused {
             Self::EntryExists => "entry_exists",
             Self::DocumentFull => "document_full",
             Self::Poisoned => "poisoned",
+            Self::TooManyDocuments => "too_many_documents",
         }
     }
 }

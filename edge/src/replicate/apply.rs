@@ -192,6 +192,9 @@ fn take_record(
         Ok(received) => received,
         Err(refused) => return Ok(Err(refused)),
     };
+    if matches!(received, receive::Received::Opening(_)) && !app::room::in_ledger(unit)? {
+        return Ok(Err(Refused::TooManyDocuments));
+    }
     if outpost_journal::store(unit.tx(), HUB, unit.now().0, incoming)? == Stored::New {
         receive::receive(unit, record, received)?;
     }

@@ -52,3 +52,9 @@ pub fn save(conn: &Connection, kind: PageKind, name: &str, entries: u64) -> Stor
     .execute(params![kind.as_str(), name, i64::try_from(entries).unwrap_or(i64::MAX)])?;
     Ok(())
 }
+
+/// How many pages there are.
+pub fn count(conn: &Connection) -> StoreResult<u64> {
+    let pages: i64 = conn.prepare_cached("SELECT COUNT(*) FROM page")?.query_row([], |row| row.get(0))?;
+    Ok(pages.unsigned_abs())
+}

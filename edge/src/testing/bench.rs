@@ -222,6 +222,15 @@ impl Bench {
         self.moved(&path, Limits::default()).expect("the database")
     }
 
+    /// Ends the process and starts another one on the same database with other settings.
+    pub fn restart_as(self, site: Site) -> Self {
+        let Self { core, mut ids, now, hub, path } = self;
+        drop(core);
+        let conn = store::open(&path, now.wall).expect("the database");
+        let core = Core::open(conn, site, Limits::default(), &mut ids).expect("the site");
+        Self { core, ids, now, hub, path }
+    }
+
     /// Ends the process and starts another one on another database: what was left of this one, or a copy.
     pub fn moved(self, database: &Path, limits: Limits) -> StoreResult<Self> {
         let Self { core, mut ids, now, hub, .. } = self;
@@ -289,6 +298,7 @@ pub fn site(database: &Path) -> Site {
         rules: RulesHandle::shipped().expect("the shipped rules are valid"),
         own_rules: false,
         room: outpost_journal::ParkLimits::default(),
+        limits: crate::site::SiteLimits::default(),
         battery_backed: false,
         drift_ppm: 200,
         clock_error_max_ms: 5_000,

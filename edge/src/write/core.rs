@@ -94,7 +94,8 @@ impl Core {
                 GroupError::FateUnknown(fate) => StoreError::Sql(fate.0),
             })?;
         }
-        let documents = OpenDocuments::new(incarnation, limits.open_documents_max);
+        let operations_max = site.limits.change_operations_max;
+        let documents = OpenDocuments::new(incarnation, limits.open_documents_max, operations_max);
         let (memory, restoring) = (Memory::default(), Restoring::default());
         Ok(Self { conn, site, documents, memory, must_mint: false, restoring })
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use outpost_journal::Tip;
 use outpost_model::id::DocumentKey;
 use outpost_sync::{
-    Change, Document, DocumentError, DocumentId, Entry, Incarnation, Item, MergeError, Merged,
+    Change, Document, DocumentError, DocumentId, Entry, Incarnation, Item, Limits, MergeError, Merged,
 };
 use rusqlite::Connection;
 
@@ -25,6 +25,8 @@ pub struct OpenDocuments {
     actor: Incarnation,
     open: BTreeMap<DocumentId, Open>,
     max: usize,
+    /// Entries in one change at most.
+    operations_max: usize,
     clock: u64,
     ahead: bool,
     /// Documents this group wrote to.
@@ -52,9 +54,10 @@ impl From<DocumentError> for DocumentsError {
 }
 
 impl OpenDocuments {
-    /// None open; at most `max` stay open from one group to the next.
-    pub fn new(actor: Incarnation, max: usize) -> Self {
-        Self { actor, open: BTreeMap::new(), max: max.max(1), clock: 0, ahead: false, written: Vec::new() }
+    /// None open; at most `max` stay open from one group to the next. A change has at most `operations_max` entries.
+    pub fn new(actor: Incarnation, max: usize, operations_max: usize) -> Self {
+        let (open, written) = Default::default();
+        Self { actor, open, max: max.max(1), operations_max, clock: 0, ahead: false, written }
     }
 
     /// Who writes.
@@ -91,7 +94,8 @@ impl OpenDocuments {
         Ok(())
     }
 
-    /// Adds entries to a document and journals the change; nothing is written when all of them are there already.
+    /// Adds entries to a document and journals the change, or as many as the entries need; nothing is written when all of
+    /// them are there already.
     pub fn append(
         &mut self,
         tx: &Connection,
@@ -103,11 +107,14 @@ impl OpenDocuments {
         let id = document_id(key)?;
         // Said before it is true: a failure half way must not leave the document in use.
         self.ahead = true;
-        let open = self.open(tx, &id)?.ok_or(DocumentsError::Missing(id))?;
-        let Some(change) = open.document.append(entries)? else { return Ok(()) };
-        open.unsaved += 1;
-        self.written.push(change.doc.clone());
-        outpost_journal::append_after(tx, stream, at_ms, &Item::Change(change)).map_err(StoreError::from)?;
+        for entries in Limits::PROTOCOL.cut(entries, self.operations_max) {
+            let open = self.open(tx, &id)?.ok_or_else(|| DocumentsError::Missing(id.clone()))?;
+            let Some(change) = open.document.append(entries)? else { continue };
+            open.unsaved += 1;
+            self.written.push(change.doc.clone());
+            outpost_journal::append_after(tx, stream, at_ms, &Item::Change(change))
+                .map_err(StoreError::from)?;
+        }
         Ok(())
     }
 

@@ -11,9 +11,10 @@ use serde::Serialize;
 
 use super::job::News;
 use super::unit::{Stop, Unit, describe, entry_of};
+use crate::app::room::{PAGES, TOO_MANY_DOCUMENTS};
 use crate::store::page::PageKind;
 use crate::store::right::RightsDelta;
-use crate::store::{StoreError, page, past, right, site_day, source};
+use crate::store::{StoreError, exception, page, past, right, site_day, source};
 
 /// Units of SKUs in one entry at most, so that an entry stays within its limit of bytes.
 pub const SKUS_IN_ENTRY_MAX: usize = 250;
@@ -143,6 +144,8 @@ impl Unit<'_> {
             serde_json::to_string(&header).map_err(|error| StoreError::corrupt("page", name, error))?;
         self.create(key, &header)?;
         page::save(self.tx(), kind, name, 0)?;
+        // There was room: whoever was told that there is none was told before a setting was raised.
+        exception::resolve(self.tx(), self.now(), TOO_MANY_DOCUMENTS, PAGES)?;
         Ok(())
     }
 

@@ -168,16 +168,18 @@ async fn extend(
     let changes = item::changes(unit.db(), &doc).await?;
     let mut document =
         Document::open(doc, unit.actor(), None, &changes).map_err(|error| failed(key, error))?;
-    let change = document
-        .append(&entries)
-        .map_err(|error| failed(key, error))?
-        .ok_or_else(|| failed(key, "these events are there already"))?;
-    let inspection = Inspection::of(&change, &Limits::PROTOCOL).map_err(|error| failed(key, error))?;
-    row.hub_n += entries.len() as u64;
-    row.advance(&inspection, change.hash);
-    document::put(unit.db(), &[&row]).await?;
     let mut items: Vec<Item> = before.into_iter().map(Item::Record).collect();
-    items.push(Item::Change(change));
+    for entries in Limits::PROTOCOL.cut(&entries, unit.limits().change_operations_max) {
+        let change = document
+            .append(entries)
+            .map_err(|error| failed(key, error))?
+            .ok_or_else(|| failed(key, "these events are there already"))?;
+        let inspection = Inspection::of(&change, &Limits::PROTOCOL).map_err(|error| failed(key, error))?;
+        row.hub_n += entries.len() as u64;
+        row.advance(&inspection, change.hash);
+        items.push(Item::Change(change));
+    }
+    document::put(unit.db(), &[&row]).await?;
     unit.append(site, &items).await?;
     Ok(())
 }

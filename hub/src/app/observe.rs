@@ -33,6 +33,11 @@ pub async fn observe(unit: &mut Unit, tracking: &str, fact: &str) -> Result<Verd
     if row.state.observed.iter().any(|known| known.source == source && known.fact == fact) {
         return Ok(Ok(()));
     }
+    // What the site and its customer wait for must still fit.
+    if row.state.site_n + row.state.hub_n >= unit.limits().case_events_max {
+        let sentence = "As much as fits was written about this part of the order.";
+        return Ok(Err(Rejection::new("case_full", sentence)));
+    }
     let before = row.state.exceptions.clone();
     let event = HubEvent::Observed { source, fact: fact.to_owned() };
     documents::say(unit, &mut row, Vec::new(), vec![event]).await?;

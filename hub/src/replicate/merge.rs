@@ -1,6 +1,8 @@
 //! Checks batches against what the database holds, change by change, and writes what they add up to: one read and one
 //! write of each table for all of them.
 
+mod room;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -14,7 +16,7 @@ use outpost_sync::{
 
 use super::admit::{self, Admitted, Refused};
 use super::apply::{Applied, refusal, set_aside};
-use super::parking::{self, Parking};
+use super::parking::Parking;
 use super::project::{Before, OfSite, Projection};
 use super::reading::{ReadBatch, Reading};
 use crate::app::archive;
@@ -44,6 +46,8 @@ pub(super) struct Merge<'b> {
     refused: Vec<(&'b SiteId, &'b Incoming, Refused)>,
     parking: BTreeMap<&'b SiteId, Parking<'b>>,
     founded: BTreeSet<DocumentId>,
+    /// How many documents sites have founded, of those that found more.
+    count_founded: BTreeMap<&'b SiteId, u64>,
     projection: Projection,
 }
 
@@ -90,6 +94,7 @@ impl<'b> Merge<'b> {
             refused: Vec::new(),
             parking: BTreeMap::new(),
             founded: BTreeSet::new(),
+            count_founded: BTreeMap::new(),
             projection,
         })
     }
@@ -127,6 +132,9 @@ impl<'b> Merge<'b> {
             }
             match self.admit(unit, &batch.site, incoming, reading).await? {
                 Ok(()) => {}
+                Err(reason) if self.was_refused(unit, &batch.site, incoming, reason).await? => {
+                    self.refuse(&batch.site, incoming, "document_in_quarantine");
+                }
                 Err(reason) if self.waits(unit, incoming, reason).await? => {
                     let parking = self.parking.entry(&batch.site).or_default();
                     if !parking.park(unit, &batch.site, incoming).await? {
@@ -165,19 +173,6 @@ impl<'b> Merge<'b> {
         for incoming in batch.items.iter().filter(|incoming| !later.contains(&incoming.position)) {
             self.count(&batch.site, incoming);
         }
-    }
-
-    /// Whether a change that cannot be taken only builds on changes that are not here.
-    async fn waits(&self, unit: &mut Unit, incoming: &Incoming, reason: Refused) -> Result<bool, HubError> {
-        let Item::Change(change) = &incoming.item else { return Ok(false) };
-        if !parking::may_wait(reason) {
-            return Ok(false);
-        }
-        let here = self.accepted.iter().filter_map(|(_, other)| match &other.item {
-            Item::Change(other) if other.doc == change.doc => Some(other.hash),
-            Item::Change(_) | Item::Record(_) => None,
-        });
-        parking::lacks_dependency(unit.db(), change, &here.collect::<Vec<_>>()).await
     }
 
     /// Documents of which changes have waited for what these batches brought, by site.
@@ -220,6 +215,9 @@ impl<'b> Merge<'b> {
             Err(reason) => return Ok(Err(reason)),
         };
         if matches!(admitted, Admitted::Founded) {
+            if !self.may_found(unit, site).await? {
+                return Ok(Err("too_many_documents"));
+            }
             self.documents.insert(change.doc.clone(), founded(site, change, inspection));
             self.founded.insert(change.doc.clone());
         } else if let Err(reason) = self.follow(unit, change, inspection).await? {
@@ -276,6 +274,7 @@ impl<'b> Merge<'b> {
             (None, Some(_)) => Err("founded_twice"),
             (Some(_), None) => Err("no_such_document"),
             (Some(first), Some(row)) if first != row.site_n + 1 => Err("number_out_of_sequence"),
+            (Some(_), Some(row)) if room::is_full(row, inspection) => Err("document_full"),
             _ => Ok((inspection, key, admitted)),
         }
     }

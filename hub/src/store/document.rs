@@ -65,6 +65,17 @@ pub async fn named(
     some(db, &docs).await
 }
 
+/// How many documents a site has founded that are here, its ledger's pages and its days.
+pub async fn founded_by(db: &mut AnyConnection, site: &SiteId) -> Result<u64, HubError> {
+    let row = sqlx::query(
+        "SELECT COUNT(*) AS founded FROM document WHERE site = $1 AND (doc LIKE 'ledger/%' OR doc LIKE 'day/%')",
+    )
+    .bind(site.as_str())
+    .fetch_one(db)
+    .await?;
+    unsigned(&row, TABLE, "founded")
+}
+
 /// Documents of a site after one, by id.
 pub async fn of_site(
     db: &mut AnyConnection,

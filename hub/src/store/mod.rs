@@ -22,6 +22,7 @@ pub mod inbox;
 pub mod intent;
 pub mod item;
 pub mod label;
+pub mod limits;
 pub mod line;
 pub mod many;
 mod migrate;
@@ -69,6 +70,7 @@ pub struct Store {
     read: AnyPool,
     write: AnyPool,
     witness: Witness,
+    limits: limits::Limits,
     storage: Storage,
 }
 
@@ -100,12 +102,23 @@ impl Store {
         migrate::run(&write, dialect).await?;
         let read = pool(connections_max.saturating_sub(dialect.writers())).await?;
         first.close().await?;
-        Ok(Self { dialect, read, write, witness: Witness::default(), storage: Storage::new() })
+        let (witness, limits) = Default::default();
+        Ok(Self { dialect, read, write, witness, limits, storage: Storage::new() })
     }
 
     /// The same with what is written down about it outside.
     pub fn with_witness(self, witness: Witness) -> Self {
         Self { witness, ..self }
+    }
+
+    /// The same with other limits on what is written.
+    pub fn with_limits(self, limits: limits::Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// Limits on what is written.
+    pub fn limits(&self) -> limits::Limits {
+        self.limits
     }
 
     /// What is written down about it outside.

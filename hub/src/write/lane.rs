@@ -161,7 +161,8 @@ impl Lane {
         let now = UtcMillis::from(self.clock.wall());
         self.ids.set_now(now);
         let apart = (self.leases.clone(), self.store.witness().clone());
-        Ok(Unit::new(tx, self.number, now, self.ids.fork(), self.actor, apart))
+        let unit = Unit::new(tx, self.number, now, self.ids.fork(), self.actor, apart);
+        Ok(unit.with_limits(self.store.limits()))
     }
 
     async fn close(&mut self, unit: Unit) -> Result<(), HubError> {

@@ -10,6 +10,7 @@ use sqlx::{Any, AnyConnection, Transaction};
 use crate::error::HubError;
 use crate::ids::Ids;
 use crate::site_lease::Leases;
+use crate::store::limits::Limits;
 use crate::store::parked::Room;
 use crate::store::stream::{self, Head};
 use crate::store::{counter, exception, outbox, site_lease};
@@ -24,6 +25,7 @@ pub struct Unit {
     ids: Ids,
     actor: Incarnation,
     room: Room,
+    limits: Limits,
     /// Streams whose rows are locked by this transaction, with what was appended to them.
     streams: BTreeMap<SiteId, Head>,
     counts: BTreeMap<&'static str, i64>,
@@ -55,6 +57,7 @@ impl Unit {
             ids,
             actor,
             room: Room::default(),
+            limits: Limits::default(),
             streams: BTreeMap::new(),
             counts: BTreeMap::new(),
             pledges: BTreeMap::new(),
@@ -64,6 +67,15 @@ impl Unit {
             looked: BTreeSet::new(),
             wakes: Wakes::default(),
         }
+    }
+
+    pub(super) fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// Limits on what is written, and on the documents of a site.
+    pub fn limits(&self) -> Limits {
+        self.limits
     }
 
     /// The connection in its transaction.

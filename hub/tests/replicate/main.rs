@@ -6,7 +6,9 @@ mod backup;
 #[allow(dead_code, reason = "other tests use the rest of it")]
 mod database;
 mod flow;
+mod hostile;
 mod labels;
+mod limits;
 mod load;
 mod quarantine;
 mod repair;

@@ -190,6 +190,31 @@ impl SimSite {
         event.id
     }
 
+    /// Writes facts as one change.
+    pub fn write_many<K: Kind>(&mut self, key: &DocumentKey, kinds: Vec<K>) {
+        let id = DocumentId::new(key.to_string()).unwrap();
+        let mut command = [0; 16];
+        self.rng.fill_bytes(&mut command);
+        let command = CommandId(uuid::Uuid::from_bytes(command));
+        let mut entries = Vec::new();
+        for (kind, index) in kinds.into_iter().zip(0..) {
+            let number = self.numbers.entry(id.clone()).or_insert(0);
+            *number += 1;
+            let event = Event {
+                id: EventId { command, index },
+                n: *number,
+                seen: 0,
+                at: UtcMillis(1_763_874_000_000),
+                by: By::edge(),
+                critical: false,
+                body: Body::Known(kind),
+            };
+            entries.push(Entry { id: event.id.to_string(), text: event.to_text() });
+        }
+        let change = self.documents.get_mut(&id).unwrap().append(&entries).unwrap().unwrap();
+        self.journal(Item::Change(change));
+    }
+
     /// Writes any text.
     pub fn write_text(&mut self, key: &DocumentKey, event: EventId, text: &str) {
         let id = DocumentId::new(key.to_string()).unwrap();
@@ -198,7 +223,17 @@ impl SimSite {
         self.journal(Item::Change(change));
     }
 
-    fn journal(&mut self, item: Item) {
+    /// The change that was written last.
+    pub fn last_change(&self) -> Change {
+        let last = self.log.iter().rev().find_map(|row| match &row.item {
+            Item::Change(change) => Some(change.clone()),
+            Item::Record(_) => None,
+        });
+        last.unwrap()
+    }
+
+    /// Puts an item into the stream, whatever it is.
+    pub fn journal(&mut self, item: Item) {
         let last = self.log.last().map_or(Mark::start(self.incarnation), |row| row.mark);
         self.log.push(Outgoing { mark: last.next(&item.digest()), item });
     }

@@ -55,8 +55,14 @@ impl World {
 
     /// The same hub after a restart.
     pub async fn restart(self) -> Self {
+        self.restart_with(|_| {}).await
+    }
+
+    /// The same with other settings.
+    pub async fn restart_with(self, change: impl FnOnce(&mut HubSettings)) -> Self {
         let Self { hub, supervisor, _directory } = self;
-        let settings = (*hub.settings).clone();
+        let mut settings = (*hub.settings).clone();
+        change(&mut settings);
         supervisor.shut_down();
         supervisor.run(async {}, PATIENCE).await.unwrap();
         hub.store.close().await;

@@ -22,7 +22,8 @@ pub struct Settings {
     pub frame_bytes_max: usize,
     /// Halving stops here.
     pub frame_bytes_min: usize,
-    /// The longest body a frame may unpack to.
+    /// The longest body that a frame or a part of one's own unpacks to; a peer's may always be as long as
+    /// [`Settings::INFLATED_BYTES_LIMIT`].
     pub inflated_bytes_max: usize,
     /// How many frames may be unacknowledged.
     pub window_frames: usize,
@@ -120,6 +121,8 @@ pub struct SettingsError {
 impl Settings {
     /// The longest frame any setting may allow: what brokers are told to accept.
     pub const FRAME_BYTES_LIMIT: usize = 240 << 10;
+    /// The longest body a frame or part may unpack to, whoever wrote it. Less at a reader would stop an honest writer.
+    pub const INFLATED_BYTES_LIMIT: usize = 1 << 20;
     /// The most documents that any setting may ask for at once.
     pub(crate) const REPAIR_GROUP_DOCUMENTS_LIMIT: usize = 256;
 
@@ -127,6 +130,7 @@ impl Settings {
     pub fn check(&self) -> Result<(), SettingsError> {
         let day = 86_400_000;
         let frame = Self::FRAME_BYTES_LIMIT as u64;
+        let inflated = Self::INFLATED_BYTES_LIMIT as u64;
         let store = self.store_bytes_max as u64;
         let group = Self::REPAIR_GROUP_DOCUMENTS_LIMIT as u64;
         // A part is full only with the change that fills it, and must still unpack.
@@ -141,7 +145,7 @@ impl Settings {
             ("frame_items_max", self.frame_items_max as u64, 1, 1_000),
             ("frame_bytes_max", self.frame_bytes_max as u64, 1 << 10, frame),
             ("frame_bytes_min", self.frame_bytes_min as u64, 1 << 10, self.frame_bytes_max as u64),
-            ("inflated_bytes_max", self.inflated_bytes_max as u64, 128 << 10, 16 << 20),
+            ("inflated_bytes_max", self.inflated_bytes_max as u64, 128 << 10, inflated),
             ("window_frames", self.window_frames as u64, 1, 256),
             ("resend_after_ms", self.resend_after_ms, 100, self.resend_every_ms_max),
             ("resend_every_ms_max", self.resend_every_ms_max, 100, day),
@@ -150,7 +154,7 @@ impl Settings {
             ("store_items_max", self.store_items_max as u64, 1, 100_000),
             ("store_bytes_max", store, 1, 256 << 20),
             ("waiting_items_max", self.waiting_items_max as u64, self.frame_items_max as u64, 100_000),
-            ("waiting_bytes_max", self.waiting_bytes_max as u64, self.inflated_bytes_max as u64, 256 << 20),
+            ("waiting_bytes_max", self.waiting_bytes_max as u64, inflated, 256 << 20),
             ("links_max", self.links_max as u64, 2, 64),
             ("compression_level", u64::try_from(self.compression_level).unwrap_or(0), 1, 19),
             ("repair_every_ms", self.repair_every_ms, 1_000, day),
@@ -195,6 +199,11 @@ mod tests {
         assert_eq!(with(|s| s.acknowledged_spans_max = 33), Err("acknowledged_spans_max"));
         assert_eq!(with(|s| s.frame_bytes_max = Settings::FRAME_BYTES_LIMIT), Ok(()));
         assert_eq!(with(|s| s.frame_bytes_max = Settings::FRAME_BYTES_LIMIT + 1), Err("frame_bytes_max"));
+        assert_eq!(with(|s| s.inflated_bytes_max = Settings::INFLATED_BYTES_LIMIT), Ok(()));
+        assert_eq!(
+            with(|s| s.inflated_bytes_max = Settings::INFLATED_BYTES_LIMIT + 1),
+            Err("inflated_bytes_max")
+        );
         assert_eq!(with(|s| s.silent_after_ms = s.hello_every_ms - 1), Err("silent_after_ms"));
         assert_eq!(with(|s| s.compression_level = -1), Err("compression_level"));
         assert_eq!(with(|s| s.repair_part_bytes_max = s.inflated_bytes_max / 8), Ok(()));

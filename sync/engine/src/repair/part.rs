@@ -39,8 +39,8 @@ pub(super) fn pack(documents: &[Document], settings: &Settings) -> Vec<u8> {
 }
 
 /// Unpacks documents; nothing when they make no sense or are out of limits.
-pub(super) fn unpack(packed: &[u8], settings: &Settings) -> Option<Vec<Document>> {
-    let max = settings.inflated_bytes_max;
+pub(super) fn unpack(packed: &[u8]) -> Option<Vec<Document>> {
+    let max = Settings::INFLATED_BYTES_LIMIT;
     let size = zstd::zstd_safe::get_frame_content_size(packed).ok().flatten()?;
     let size = usize::try_from(size).ok().filter(|size| *size <= max)?;
     let bytes = zstd::bulk::decompress(packed, size).ok()?;
@@ -96,10 +96,10 @@ pub(super) struct Assembly {
 
 impl Assembly {
     /// Takes a fragment in; gives the part when it is whole.
-    pub(super) fn take(&mut self, part: Part, settings: &Settings) -> Option<Vec<u8>> {
+    pub(super) fn take(&mut self, part: Part) -> Option<Vec<u8>> {
         let (length, from) = (usize::try_from(part.length).ok()?, usize::try_from(part.from).ok()?);
         let fits = from.checked_add(part.bytes.len()).is_some_and(|end| end <= length);
-        if length > settings.inflated_bytes_max || part.bytes.is_empty() || !fits {
+        if length > Settings::INFLATED_BYTES_LIMIT || part.bytes.is_empty() || !fits {
             return None;
         }
         if (self.question, self.length, self.hash) != (part.question, length, *part.hash) {
@@ -164,25 +164,23 @@ mod tests {
 
     #[test]
     fn a_part_is_joined_from_fragments_in_any_order_and_of_any_cut() {
-        let settings = Settings::default();
         let whole = packed(10_000);
         let mut assembly = Assembly::default();
         let (fine, coarse) = (parts(&whole, 1_024), parts(&whole, 3_000));
         assert_eq!((fine.len(), coarse.len()), (20, 5));
         for part in fine.iter().rev().step_by(2).cloned() {
-            assert_eq!(assembly.take(part, &settings), None);
+            assert_eq!(assembly.take(part), None);
         }
-        let joined = coarse.into_iter().find_map(|part| assembly.take(part, &settings));
+        let joined = coarse.into_iter().find_map(|part| assembly.take(part));
         assert_eq!(joined, Some(whole));
     }
 
     #[test]
     fn a_repeated_question_gets_only_what_is_missing() {
-        let settings = Settings::default();
         let whole = packed(5_000);
         let mut assembly = Assembly::default();
         for part in parts(&whole, 1_024).into_iter().take(3) {
-            assembly.take(part, &settings);
+            assembly.take(part);
         }
         assert_eq!(fragments(&whole, 1, 1_024, assembly.wanted()).len(), 7);
         // Other bytes have taken the place of those that were begun: all of them are needed.
@@ -191,7 +189,6 @@ mod tests {
 
     #[test]
     fn lies_about_lengths_and_places_are_ignored() {
-        let settings = Settings::default();
         let whole = packed(2_000);
         let mut assembly = Assembly::default();
         let good = parts(&whole, 1_024);
@@ -200,23 +197,23 @@ mod tests {
             change(&mut part);
             part
         };
-        let max = settings.inflated_bytes_max as u64;
-        assert!(max < u64::MAX);
-        assert_eq!(assembly.take(with(|part| part.length = u64::MAX), &settings), None);
-        assert_eq!(assembly.take(with(|part| part.from = u64::MAX - 3), &settings), None);
-        assert_eq!(assembly.take(with(|part| part.from = 1_900), &settings), None);
-        assert_eq!(assembly.take(with(|part| part.length = 1 << 40), &settings), None);
+        assert_eq!(assembly.take(with(|part| part.length = u64::MAX)), None);
+        let beyond = |part: &mut Part| part.length = Settings::INFLATED_BYTES_LIMIT as u64 + 1;
+        assert_eq!(assembly.take(with(beyond)), None);
+        assert_eq!(assembly.take(with(|part| part.from = u64::MAX - 3)), None);
+        assert_eq!(assembly.take(with(|part| part.from = 1_900)), None);
+        assert_eq!(assembly.take(with(|part| part.length = 1 << 40)), None);
         assert_eq!(assembly.wanted(), None, "nothing of them was kept");
-        let joined = good.into_iter().find_map(|part| assembly.take(part, &settings));
+        let joined = good.into_iter().find_map(|part| assembly.take(part));
         assert_eq!(joined, Some(whole));
     }
 
     #[test]
     fn a_part_unpacks_to_its_limit_and_not_a_byte_further() {
         let settings = Settings::default();
-        let bomb = zstd::bulk::compress(&vec![0; settings.inflated_bytes_max + 1], 1).unwrap();
-        assert_eq!(unpack(&bomb, &settings), None);
-        assert_eq!(unpack(b"nonsense", &settings), None);
-        assert_eq!(unpack(&pack(&[], &settings), &settings), Some(Vec::new()));
+        let bomb = zstd::bulk::compress(&vec![0; Settings::INFLATED_BYTES_LIMIT + 1], 1).unwrap();
+        assert_eq!(unpack(&bomb), None);
+        assert_eq!(unpack(b"nonsense"), None);
+        assert_eq!(unpack(&pack(&[], &settings)), Some(Vec::new()));
     }
 }

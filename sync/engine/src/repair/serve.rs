@@ -103,8 +103,8 @@ impl Serve {
                 if question <= self.taken {
                     return vec![Act::Say(Message::Taken(Taken { question }))];
                 }
-                let whole = self.assembly.take(part, settings);
-                match whole.and_then(|whole| unpack(&whole, settings)) {
+                let whole = self.assembly.take(part);
+                match whole.and_then(|whole| unpack(&whole)) {
                     Some(documents) => self.take(question, documents, around),
                     None => Vec::new(),
                 }

@@ -111,12 +111,12 @@ impl Receiving {
         {
             return Taken::Malformed("a gap is not before one of its items");
         }
-        let columns = match unpack(batch, settings.inflated_bytes_max) {
+        let columns = match unpack(batch, Settings::INFLATED_BYTES_LIMIT) {
             Ok(columns) => columns,
             Err(reason) => return Taken::Malformed(reason),
         };
         let memory = self.memory.entry(incarnation).or_default();
-        let texts_max = settings.inflated_bytes_max;
+        let texts_max = Settings::INFLATED_BYTES_LIMIT;
         let (items, learned) = match reading::decode(&columns, &numbers, incarnation, memory, texts_max) {
             Ok(read) => read,
             Err(Unreadable::Reference) => return Taken::NotNow,

@@ -50,12 +50,18 @@ impl World {
     }
 
     pub fn with(seed: u64, settings: Settings) -> Self {
-        settings.check().unwrap();
+        Self::with_each(seed, settings, settings)
+    }
+
+    /// With other settings at the site than at the hub.
+    pub fn with_each(seed: u64, at_site: Settings, at_hub: Settings) -> Self {
+        at_site.check().unwrap();
+        at_hub.check().unwrap();
         let mut rng = rng(seed);
         let (edge, hub) = (Identity::generate(&mut rng), Identity::generate(&mut rng));
         let (edge_keys, hub_keys) = (PeerKeys(vec![edge.public()]), PeerKeys(vec![hub.public()]));
-        let alice = Replica::new(Side::Site, edge, hub_keys, settings, &mut rng);
-        let bob = Replica::new(Side::Hub, hub, edge_keys, settings, &mut rng);
+        let alice = Replica::new(Side::Site, edge, hub_keys, at_site, &mut rng);
+        let bob = Replica::new(Side::Hub, hub, edge_keys, at_hub, &mut rng);
         let faults = Faults::default();
         let pipe = BTreeMap::new();
         let packet_max = usize::MAX;

@@ -56,9 +56,9 @@ impl Drive {
 
     pub(super) fn fetched(&mut self, part: Part, around: &Around, settings: &Settings) -> Vec<Act> {
         let Step::Fetch(_, assembly) = &mut self.step else { return Vec::new() };
-        let whole = assembly.take(part, settings);
+        let whole = assembly.take(part);
         // A part that makes no sense is asked for again.
-        let Some(documents) = whole.and_then(|whole| unpack(&whole, settings)) else { return Vec::new() };
+        let Some(documents) = whole.and_then(|whole| unpack(&whole)) else { return Vec::new() };
         let Step::Fetch(mut work, _) = std::mem::take(&mut self.step) else { return Vec::new() };
         self.asked = None;
         let changes = work.there(documents);
