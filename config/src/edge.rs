@@ -38,6 +38,8 @@ section! {
         clock: ClockSettings = ClockSettings::read,
         /// Label printers by name; the first by name is the default one.
         printers: BTreeMap<String, PrinterSettings> = named(PrinterSettings::read),
+        /// How long what is kept.
+        retention: EdgeRetention = EdgeRetention::read,
         /// Logs.
         log: LogSettings = LogSettings::read,
         /// Business rules.
@@ -114,6 +116,18 @@ section! {
         error_max: Duration = duration("100ms", "1m"),
         /// How fast the boot-time clock may run wrong, in millionths.
         drift_ppm_max: u32 = number(1..=5000),
+    }
+}
+
+section! {
+    /// How long what is kept. Names and addresses bring their own time with them.
+    pub struct EdgeRetention {
+        /// What came of each command, for retries of devices that were away: longer than one lies in a drawer.
+        outcomes: Duration = duration("1d", "3650d"),
+        /// Frames and records that were set aside for inspection.
+        set_aside: Duration = duration("1h", "365d"),
+        /// Bytes of printed labels, for further copies: they show names and addresses.
+        labels: Duration = duration("1d", "365d"),
     }
 }
 

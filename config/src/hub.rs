@@ -45,6 +45,10 @@ section! {
         sync: SyncSettings = SyncSettings::read,
         /// How long sites may act without asking.
         authority: AuthorityTimers = AuthorityTimers::read,
+        /// How long what concerns persons is kept.
+        retention: HubRetention = HubRetention::read,
+        /// Where the keys of what concerns persons are.
+        vault: VaultSettings = VaultSettings::read,
         /// Copies of the database.
         backup: BackupSettings = BackupSettings::read,
         /// What becomes of closed cases.
@@ -237,6 +241,28 @@ impl BackupSettings {
     }
 }
 
+section! {
+    /// How long what concerns persons is kept.
+    pub struct HubRetention {
+        /// Names and addresses, for returns and questions of the customer.
+        contacts: Duration = duration("1d", "3650d"),
+        /// Payloads as channels sent them, to settle what a reader misunderstood.
+        payloads: Duration = duration("1d", "365d"),
+        /// Carrier labels, until their parcels have left.
+        labels: Duration = duration("1d", "365d"),
+        /// Frames and records that were set aside for inspection.
+        set_aside: Duration = duration("1h", "365d"),
+    }
+}
+
+section! {
+    /// The key store.
+    pub struct VaultSettings {
+        /// `sqlite://…` or `postgres://…`, a database of its own; without it a SQLite file in the data folder.
+        url: Option<DatabaseUrl> = optional(database_url()),
+    }
+}
+
 impl SsccSettings {
     /// How many serials there are: an SSCC's 18 digits less extension digit, prefix and check digit.
     pub fn serials(&self) -> u64 {
@@ -245,6 +271,16 @@ impl SsccSettings {
 }
 
 impl HubSettings {
+    /// The file of the key store, where no URL is set.
+    pub fn vault_file(&self) -> PathBuf {
+        self.data.directory.join("vault.db")
+    }
+
+    /// The key store's URL: the one that was set, or a SQLite file in the data folder.
+    pub fn vault_url(&self) -> DatabaseUrl {
+        self.vault.url.clone().unwrap_or_else(|| DatabaseUrl::sqlite_file(&self.vault_file()))
+    }
+
     /// The database's URL: the one that was set, or a SQLite file in the data folder.
     pub fn database_url(&self) -> DatabaseUrl {
         self.database

@@ -87,7 +87,7 @@ public_key = 7
     ];
     let errors = read::<EdgeSettings>(text, &variables).unwrap_err();
     insta::assert_snapshot!(errors.to_string(), @r#"
-    edge.toml:6: htpp: found an unknown key, allowed: the keys broker, clock, data, disk, http, hub, log, printers, rules, site, sync, writer
+    edge.toml:6: htpp: found an unknown key, allowed: the keys broker, clock, data, disk, http, hub, log, printers, retention, rules, site, sync, writer
     edge.toml:2: site.id: found nothing, allowed: 1 to 32 letters, digits, - or _ (in the file, or as OUTPOST_EDGE__SITE__ID)
     edge.toml:3: site.name: found "", allowed: text of 1 to 80 characters on one line
     edge.toml:4: site.time_zone: found "Berlin/Mitte", allowed: an IANA time zone such as Europe/Berlin

@@ -26,6 +26,11 @@ impl Ids {
         CommandId(outpost_daemon::mint_id(now.timestamp(), &mut self.0))
     }
 
+    /// The randomness itself, for keys and nonces.
+    pub fn rng(&mut self) -> &mut StdRng {
+        &mut self.0
+    }
+
     /// A new incarnation; store it with its parent before it is used.
     pub fn incarnation(&mut self) -> Incarnation {
         Incarnation::mint(&mut self.0)

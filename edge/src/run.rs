@@ -86,10 +86,20 @@ async fn serve(settings: EdgeSettings) -> anyhow::Result<()> {
     let identity = replicate::load_or_make(&settings.data.directory)?;
     outpost_daemon::storage::write_log_again(&site.database)
         .with_context(|| format!("cannot write the log of {}", site.database.display()))?;
-    let conn = store::open(&site.database, Moment::read(&clock).wall)
+    let mut conn = store::open(&site.database, Moment::read(&clock).wall)
         .with_context(|| format!("cannot open {}", site.database.display()))?;
-    take_up_hub_rules(&conn, &site)?;
+    if !site.vault.open()? {
+        tracing::error!(
+            "names, addresses and label bytes cannot be read any more; orders are found by number"
+        );
+    }
     let mut ids = Ids::random();
+    let sealed =
+        store::seal_earlier::seal_earlier(&mut conn, &site.vault, &mut ids, site.retention.labels_ms)?;
+    if sealed > 0 {
+        tracing::info!(sealed, "what an earlier version kept in plain is sealed now");
+    }
+    take_up_hub_rules(&conn, &site)?;
     let witness = replicate::Witness::open(&settings.data.directory)?;
     let lost = witness.lost(&conn)?;
     let mut core = Core::open(conn, site.clone(), Limits::default(), &mut ids)?;

@@ -12,6 +12,7 @@ use outpost_model::id::SiteId;
 use outpost_model::time::UtcMillis;
 
 use crate::device::label::media_of;
+use crate::store::vault::Vault;
 
 /// The site.
 #[derive(Debug, Clone)]
@@ -42,6 +43,10 @@ pub struct Site {
     pub printer: Option<DefaultPrinter>,
     /// The database file.
     pub database: PathBuf,
+    /// The keys of what concerns a person.
+    pub vault: Vault,
+    /// How long what is kept.
+    pub retention: Retention,
 }
 
 /// How much the site writes, within what the protocol allows.
@@ -60,6 +65,26 @@ impl Default for SiteLimits {
         Self { change_operations_max: 256, case_events_max: 4_000, documents_max: 100_000 }
     }
 }
+
+/// How long what is kept, milliseconds. What concerns a person brings its own time with it, but for labels that are
+/// printed here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// What came of commands, for their retries.
+    pub outcomes_ms: i64,
+    /// Frames and records that were set aside.
+    pub set_aside_ms: i64,
+    /// Bytes of labels that were printed.
+    pub labels_ms: i64,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { outcomes_ms: 60 * DAY_MS, set_aside_ms: 30 * DAY_MS, labels_ms: 14 * DAY_MS }
+    }
+}
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// The printer that labels go to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,6 +118,7 @@ impl Site {
     pub fn new(settings: &EdgeSettings, rules: RulesHandle) -> Result<Self, SiteError> {
         let name = settings.site.time_zone.clone();
         let zone = TimeZone::get(&name).map_err(|source| SiteError::Zone { name, source })?;
+        let signed = |duration: std::time::Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
         let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         let printer = settings.printers.iter().next().map(|(name, printer)| DefaultPrinter {
             name: name.clone(),
@@ -116,7 +142,13 @@ impl Site {
             drift_ppm: settings.clock.drift_ppm_max,
             clock_error_max_ms: millis(settings.clock.error_max),
             printer,
+            vault: Vault::beside(&settings.database_path()),
             database: settings.database_path(),
+            retention: Retention {
+                outcomes_ms: signed(settings.retention.outcomes),
+                set_aside_ms: signed(settings.retention.set_aside),
+                labels_ms: signed(settings.retention.labels),
+            },
         })
     }
 

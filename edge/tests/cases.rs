@@ -14,6 +14,7 @@ use outpost_model::header::Service;
 use outpost_model::id::{DocumentKey, RecordId, SiteId};
 use outpost_model::intent::HubEvent;
 use outpost_model::page::HubPageEvent;
+use outpost_model::time::UtcMillis;
 
 use support::*;
 
@@ -347,17 +348,20 @@ fn a_carrier_label_is_printed_from_the_bytes_that_were_bought_and_from_no_others
     };
     assert!(matches!(bench.act(case, pack), Answer::Applied(_)));
     assert_eq!(rejected(bench.act(case, label(LabelKind::Carrier, parcel.as_str()))), "label_missing");
-    let wrong = bench.hub.record("label", &record.to_string(), b"^XA^FDother^FS^XZ".to_vec());
+    let wrong = bench.hub.label(record, b"^XA^FDother^FS^XZ", UtcMillis(i64::MAX));
     bench.tell_hub();
     let (_, bought) = bench.hub.say(case, bought);
     bench.merge(vec![wrong, bought]);
     assert_eq!(rejected(bench.act(case, label(LabelKind::Carrier, parcel.as_str()))), "label_damaged");
-    let right = bench.hub.record("label", &record.to_string(), bytes.clone());
+    let right = bench.hub.label(record, &bytes, UtcMillis(i64::MAX));
     bench.merge(vec![right]);
     assert!(matches!(bench.act(case, label(LabelKind::Carrier, parcel.as_str())), Answer::Applied(_)));
     let jobs = store::print_job::newest(bench.core.connection(), 10).unwrap();
     assert_eq!(jobs.len(), 1);
-    assert_eq!(store::print_job::bytes(bench.core.connection(), jobs[0].id).unwrap(), Some(bytes));
+    assert_eq!(
+        store::print_job::bytes(bench.core.connection(), &bench.core.site().vault, jobs[0].id).unwrap(),
+        Some(bytes)
+    );
     assert!(matches!(bench.act(case, hand_over(ProofMethod::Scan, None)), Answer::Applied(_)));
 }
 
@@ -385,7 +389,7 @@ fn a_label_no_printer_takes_is_refused_before_anything_is_written() {
     };
     assert!(matches!(bench.act(case, pack), Answer::Applied(_)));
     bench.tell_hub();
-    let bytes = bench.hub.record("label", &record.to_string(), bytes);
+    let bytes = bench.hub.label(record, &bytes, UtcMillis(i64::MAX));
     let (_, bought) = bench.hub.say(case, bought);
     bench.merge(vec![bytes, bought]);
     let incarnation = bench.core.incarnation();

@@ -22,6 +22,7 @@ use crate::replicate::crowd::Crowd;
 use crate::replicate::driver;
 use crate::replicate::intake::Intake;
 use crate::site_lease::Leases;
+use crate::store::vault::{Kept, Vault};
 use crate::store::{Dialect, Store, authority, counter, site_lease};
 use crate::wake::Wakers;
 use crate::witness::{self, Witness};
@@ -107,10 +108,12 @@ pub async fn open_with(
     let key = directory.join("hub.key");
     let identity = identity(&key, &mut ids).map_err(|source| file(&key, source))?;
     let witness = Witness::open(directory).map_err(|source| file(&directory.join(witness::FILE), source))?;
-    if let Some(database) = sqlite_file(settings.database_url().expose()) {
+    let (url, vault_url) = (settings.database_url(), settings.vault_url());
+    for database in [&url, &vault_url].into_iter().filter_map(|url| sqlite_file(url.expose())) {
         outpost_daemon::storage::write_log_again(&database).map_err(|source| file(&database, source))?;
     }
-    let store = Store::open(settings.database_url().expose(), settings.database.connections_max).await?;
+    let vault = open_vault(&settings).await?;
+    let store = Store::open(url.expose(), settings.database.connections_max, vault).await?;
     let store = store.with_witness(witness).with_limits((&settings.sync).into());
     let folder = worker(directory, &mut ids).map_err(|source| file(&directory.join(WORKER_FILE), source))?;
     let (life, leases) = begin(&store, &mut ids, &settings, &folder, clock.wall().into()).await?;
@@ -126,8 +129,6 @@ pub async fn open_with(
         supervisor.spawn("intake", async move { gate.run(token).await });
     }
     enter_documents(&writer).await?;
-    let settings = Arc::new(settings);
-    let wire = Arc::new(OnceLock::new());
     let hub = Hub {
         store,
         writer,
@@ -135,13 +136,14 @@ pub async fn open_with(
         intake,
         crowd: Crowd::default(),
         rules,
-        settings,
+        settings: Arc::new(settings),
         wakers,
         identity,
         life,
         clock,
         entropy,
-        wire,
+        rules_put: Arc::default(),
+        wire: Arc::new(OnceLock::new()),
     };
     hub.sync_settings().check()?;
     Ok(hub)
@@ -158,14 +160,21 @@ async fn begin(
     let shared = store.dialect() == Dialect::Postgres;
     let mut tx = store.write().begin_with(store.dialect().begin()).await?;
     let before = authority::past(&mut tx).await?.map(|past| past.life.epoch);
-    if shared && before.is_some() && store.witness().told().is_none() {
+    if shared && before.is_some() {
         let living = site_lease::living(&mut tx).await?;
-        if living.iter().any(|other| !other.starts_with(folder)) {
+        let others = living.iter().any(|other| !other.starts_with(folder));
+        if others && store.witness().told().is_none() {
             // Without the others' witness this one would take their database for a restored one.
             return Err(HubError::Keys(format!(
                 "other hubs work on this database: copy hub.key and {} from the data folder of one of them",
                 witness::FILE
             )));
+        }
+        if others && settings.vault.url.is_none() {
+            // What one seals with keys of its own the others could neither read nor send.
+            return Err(HubError::Keys(
+                "other hubs work on this database: all need one key store, named by vault.url".to_owned(),
+            ));
         }
     }
     let opening = Opening { witness: store.witness(), ids: &mut *ids, sscc: &settings.sscc, shared };
@@ -186,6 +195,24 @@ async fn enter_documents(writer: &Writer) -> Result<(), HubError> {
     let enter = || writer.run("repair", |unit| Box::pin(crate::store::repair::enter(unit.db(), AT_ONCE)));
     while enter().await? > 0 {}
     Ok(())
+}
+
+/// Opens the key store. A file of it is made before SQLite makes it: nobody but the daemon reads keys.
+async fn open_vault(settings: &HubSettings) -> Result<Vault, StartError> {
+    let retention = &settings.retention;
+    let ms = |duration: std::time::Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+    let kept = Kept {
+        contacts_ms: ms(retention.contacts),
+        payloads_ms: ms(retention.payloads),
+        labels_ms: ms(retention.labels),
+        set_aside_ms: ms(retention.set_aside),
+    };
+    let url = settings.vault_url();
+    if let Some(path) = sqlite_file(url.expose()) {
+        let made = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(&path);
+        made.map_err(|source| StartError::File { path: path.display().to_string(), source })?;
+    }
+    Ok(Vault::open(url.expose(), kept).await?)
 }
 
 /// Starts everything.

@@ -1,6 +1,6 @@
 //! What every handler and worker of the hub shares.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use outpost_config::{HubSettings, RulesHandle};
 use outpost_daemon::Clock;
@@ -46,6 +46,8 @@ pub struct Hub {
     pub clock: Clock,
     /// Where randomness begins.
     pub entropy: Entropy,
+    /// The rules that this process has put into what sites work by.
+    pub rules_put: Arc<Mutex<Option<String>>>,
     /// Bytes on the line to the broker, once there is one.
     pub wire: Arc<OnceLock<Arc<WireBytes>>>,
 }
@@ -74,11 +76,7 @@ impl Hub {
 
     /// What an appliance begins with.
     pub fn enroll_terms(&self) -> enroll::Terms {
-        enroll::Terms {
-            sscc: self.settings.sscc.clone(),
-            rules_version: self.rules.current().version.as_str().to_owned(),
-            rules_text: self.rules_text(),
-        }
+        enroll::Terms { sscc: self.settings.sscc.clone() }
     }
 
     /// Timers and limits of replication, from the settings.

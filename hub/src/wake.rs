@@ -15,6 +15,8 @@ pub struct Wakes {
     pub labels: bool,
     /// The hub must end and begin anew.
     pub end: bool,
+    /// Sites may have to be told of products or rules.
+    pub reference: bool,
     /// Sites whose stream has grown.
     pub streams: BTreeSet<SiteId>,
     /// Sites whose authority may be raised.
@@ -45,6 +47,8 @@ pub struct Wakers {
     pub labels: Arc<Notify>,
     /// Ends the hub, to begin anew.
     pub end: Arc<Notify>,
+    /// Wakes the worker that tells sites of products and rules.
+    pub reference: Arc<Notify>,
     /// Sites whose stream has grown, for the replication driver.
     pub streams: broadcast::Sender<SiteId>,
     /// Sites whose authority may be raised, for the authority worker.
@@ -59,6 +63,7 @@ impl Default for Wakers {
             routing: Arc::default(),
             labels: Arc::default(),
             end: Arc::default(),
+            reference: Arc::default(),
             streams: broadcast::channel(4_096).0,
             authority: broadcast::channel(4_096).0,
             news: broadcast::channel(4_096).0,
@@ -77,6 +82,9 @@ impl Wakers {
         }
         if wakes.end {
             self.end.notify_one();
+        }
+        if wakes.reference {
+            self.reference.notify_one();
         }
         for site in &wakes.streams {
             let _ = self.streams.send(site.clone());

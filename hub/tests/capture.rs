@@ -77,7 +77,10 @@ async fn what_is_not_understood_is_kept_once_and_whole(database: Database) {
     .unwrap();
     let payload = kept[0].payload.as_deref().unwrap().parse().unwrap();
     let mut db = hub.hub.store.read().acquire().await.unwrap();
-    assert_eq!(outpost_hub::store::payload::body(&mut db, payload).await.unwrap().unwrap(), body);
+    assert_eq!(
+        outpost_hub::store::payload::body(&mut db, hub.hub.store.vault(), payload).await.unwrap().unwrap(),
+        body
+    );
 }
 
 async fn an_unpaid_order_waits_and_goes_on_when_it_is_paid(database: Database) {

@@ -8,8 +8,9 @@ use common::{Database, SiteDouble, TestHub, ship_order};
 use outpost_hub::app::enroll::Terms;
 use outpost_hub::app::{authority, recover, succeed};
 use outpost_hub::store::{authority as given, outbox, rights, stream};
+use outpost_hub::work;
 use outpost_model::id::SiteId;
-use outpost_sync::{DocumentId, Item, Query};
+use outpost_sync::{DocumentId, Item, Query, reference};
 use sqlx::Row;
 
 on_both!(
@@ -18,8 +19,7 @@ on_both!(
 );
 
 fn terms(hub: &TestHub) -> Terms {
-    let sscc = hub.hub.settings.sscc.clone();
-    Terms { sscc, rules_version: "1".to_owned(), rules_text: "[routing]".to_owned() }
+    Terms { sscc: hub.hub.settings.sscc.clone() }
 }
 
 async fn numbers(hub: &TestHub, sql: &'static str) -> Vec<i64> {
@@ -44,6 +44,12 @@ async fn take_over(hub: &TestHub, site: &SiteDouble) {
         .unwrap();
 }
 
+/// The worker's pass for sites in contact, this one among them.
+async fn told_of_reference_data(hub: &TestHub) {
+    hub.hear("berlin-1").await;
+    work::reference::pass(&hub.hub).await.unwrap();
+}
+
 async fn a_life_that_takes_over_begins_with_nothing_of_the_earlier_ones(database: Database) {
     let hub = TestHub::with_sites(&database).await;
     let mut site = SiteDouble::enroll(&hub, "berlin-1").await;
@@ -66,7 +72,9 @@ async fn a_life_that_takes_over_begins_with_nothing_of_the_earlier_ones(database
     assert_eq!(unused(&hub, &name).await, [10, 3, 0]);
     let before = numbers(&hub, "SELECT first FROM serial_lease WHERE voided_at IS NULL").await;
 
+    told_of_reference_data(&hub).await;
     take_over(&hub, &site).await;
+    told_of_reference_data(&hub).await;
     assert_eq!(unused(&hub, &name).await, [10, 3, 7], "what was promised stays promised, the rest goes back");
     let leased = numbers(&hub, "SELECT first FROM serial_lease WHERE voided_at IS NULL").await;
     assert_eq!(leased.len(), 1);
@@ -81,14 +89,15 @@ async fn a_life_that_takes_over_begins_with_nothing_of_the_earlier_ones(database
         all.iter().map(|item| item.mark.n).collect::<Vec<_>>(),
         (1..=links[0].last).collect::<Vec<_>>()
     );
-    let kinds: Vec<&str> = all
-        .iter()
-        .filter_map(|outgoing| match &outgoing.item {
-            Item::Record(record) => Some(record.kind.as_str()),
-            Item::Change(_) => None,
-        })
+    let records = all.iter().filter_map(|outgoing| match &outgoing.item {
+        Item::Record(record) => Some(record),
+        Item::Change(_) => None,
+    });
+    let sets: Vec<String> = records
+        .filter(|record| record.kind == reference::KIND)
+        .map(|record| record.key.parse::<reference::Place>().unwrap().set)
         .collect();
-    assert!(kinds.contains(&"rules") && kinds.contains(&"products"), "{kinds:?}");
+    assert_eq!(sets, ["products", "rules"], "it works by what the hub says, though an earlier life was told");
     let detail = hub.detail(order).await;
     let case = &detail.cases[0];
     let doc = DocumentId::new(format!("case/{}", case.fulfillment.header.case)).unwrap();

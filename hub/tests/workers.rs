@@ -6,7 +6,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{Database, SiteDouble, TestHub, pickup_order};
+use common::{Database, SiteDouble, TestHub, pickup_order, settings};
 use outpost_hub::HubError;
 use outpost_hub::replicate::apply::Applied;
 use outpost_hub::store::{errand, site_lease};
@@ -23,8 +23,10 @@ async fn second(first: &Database) -> (Database, TestHub) {
     for file in ["hub.key", "hub.witness"] {
         std::fs::copy(first.directory.path().join(file), directory.path().join(file)).unwrap();
     }
+    let keys = first.directory.path().join("vault.db");
     let database = Database { url: first.url.clone(), directory };
-    let hub = TestHub::open(&database).await;
+    let vault = format!("[vault]\nurl = \"sqlite://{}\"", keys.display());
+    let hub = TestHub::with_settings(settings(&database, &vault)).await;
     (database, hub)
 }
 
@@ -166,4 +168,55 @@ async fn a_worker_starts_at_once_with_the_sites_it_had_and_refuses_what_it_had_u
         .await;
     assert!(matches!(outcome, Err(HubError::Failed(_))), "{outcome:?}");
     hub.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reference_data_goes_to_each_site_by_who_works_for_it_and_once() {
+    let Some(database) = Database::postgres().await else { return };
+    let a = TestHub::with_sites(&database).await;
+    let mut doubles = Vec::new();
+    for site in SITES {
+        doubles.push(SiteDouble::enroll(&a, site).await);
+    }
+    let (_folder, b) = second(&database).await;
+    share([&a, &b]).await;
+    for double in &doubles {
+        let (holder, _) = of([&a, &b], &double.site);
+        holder.hear(double.site.as_str()).await;
+    }
+    let mut db = a.hub.store.read().acquire().await.unwrap();
+    for hub in [&a, &b] {
+        let (epoch, worker) = (hub.hub.life.epoch, hub.hub.leases.worker());
+        let due = outpost_hub::store::reference::due(&mut db, epoch, Some(worker), 16).await.unwrap();
+        assert!(due.iter().all(|(site, _)| hub.hub.leases.serves(site)), "{due:?}");
+    }
+    for hub in [&a, &b, &a, &b] {
+        outpost_hub::work::reference::pass(&hub.hub).await.unwrap();
+    }
+    for double in &mut doubles {
+        let (holder, _) = of([&a, &b], &double.site);
+        double.receive(holder).await;
+        let mut keys: Vec<&str> = double.records.iter().map(|record| record.key.as_str()).collect();
+        keys.sort_unstable();
+        let epoch = a.hub.life.epoch;
+        assert_eq!(keys, [format!("products/{epoch}/1/0"), format!("rules/{epoch}/1/0")], "{}", double.site);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hub_with_keys_of_its_own_does_not_join_others() {
+    let Some(database) = Database::postgres().await else { return };
+    let a = TestHub::with_sites(&database).await;
+    site_leases::share(&a.hub).await.unwrap();
+    let directory = tempfile::TempDir::new().unwrap();
+    for file in ["hub.key", "hub.witness"] {
+        std::fs::copy(database.directory.path().join(file), directory.path().join(file)).unwrap();
+    }
+    let alone = Database { url: database.url.clone(), directory };
+    let (settings, rules) = (settings(&alone, ""), outpost_config::RulesHandle::shipped().unwrap());
+    let supervisor = outpost_daemon::Supervisor::new();
+    let Err(refused) = outpost_hub::start::open(settings, rules, &supervisor).await else {
+        panic!("it would seal what the other cannot read");
+    };
+    assert!(refused.to_string().contains("vault.url"), "{refused}");
 }

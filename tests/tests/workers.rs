@@ -46,7 +46,7 @@ struct Hub {
 }
 
 impl Hub {
-    async fn start(at: &Path, name: &str, broker: &Broker, database: &str) -> Self {
+    async fn start(at: &Path, name: &str, broker: &Broker, (database, keys): (&str, &str)) -> Self {
         let lab = PathBuf::from(env!("CARGO_BIN_EXE_outpost-lab"));
         let port = free_port().unwrap();
         let options = ChainOptions {
@@ -65,6 +65,7 @@ impl Hub {
         let service = Service::daemon(&lab, name, "hub", &config, at)
             .unwrap()
             .with_variable("OUTPOST_HUB__CHANNELS__SHOPIFY__DEMO__WEBHOOK_SECRET", "of no use here")
+            .with_variable("OUTPOST_HUB__VAULT__URL", keys)
             .with_variable("OUTPOST_HUB__DATABASE__LEASE", LEASE);
         let api = Api::new(format!("http://127.0.0.1:{port}")).unwrap();
         service.start().await.unwrap();
@@ -156,14 +157,16 @@ async fn work(mut site: SimSite, broker: String) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hubs_share_sites_and_neither_a_stopped_nor_a_killed_one_loses_or_doubles_anything() {
-    let Some(database) = database().await else { return };
+    let Some(data) = database().await else { return };
+    let Some(keys) = database().await else { return };
+    let databases = (data.as_str(), keys.as_str());
     let folder = tempfile::tempdir().unwrap();
     let broker = Broker::prepare("mosquitto", folder.path()).unwrap();
     broker.start().await.unwrap();
     let [at_a, at_b] = ["a", "b"].map(|name| folder.path().join(name));
     std::fs::create_dir_all(at_a.join("hub")).unwrap();
     std::fs::create_dir_all(at_b.join("hub")).unwrap();
-    let a = Hub::start(&at_a, "hub-a", &broker, &database).await;
+    let a = Hub::start(&at_a, "hub-a", &broker, databases).await;
     let mut csv =
         "site,name,kind,zone,country,postal_code,latitude,longitude,services,capacity_per_day,priority\n"
             .to_owned();
@@ -176,14 +179,14 @@ async fn two_hubs_share_sites_and_neither_a_stopped_nor_a_killed_one_loses_or_do
     for file in ["hub.key", "hub.witness"] {
         std::fs::copy(at_a.join("hub").join(file), at_b.join("hub").join(file)).unwrap();
     }
-    let b = Hub::start(&at_b, "hub-b", &broker, &database).await;
+    let b = Hub::start(&at_b, "hub-b", &broker, databases).await;
     let mut sites = Vec::new();
     for name in &names {
         sites.push(enroll(&a.api, name).await);
     }
     let working: Vec<_> =
         sites.into_iter().map(|site| tokio::spawn(work(site, broker.address().to_owned()))).collect();
-    let mut db = sqlx::AnyConnection::connect(&database).await.unwrap();
+    let mut db = sqlx::AnyConnection::connect(&data).await.unwrap();
     let share = "SELECT COUNT(DISTINCT worker) FROM site_lease WHERE worker <> ''";
     let begun = Instant::now();
     while number(&mut db, share).await < 2 {

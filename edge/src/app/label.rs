@@ -7,6 +7,7 @@ use outpost_model::decide::Resolved;
 use outpost_model::fact::LabelKind;
 use outpost_model::id::ContainerId;
 use outpost_model::rejection::Rejection;
+use outpost_sync::seal::Name;
 
 use super::case::{carry_out, context_with_permission, other_holder};
 use super::print;
@@ -91,7 +92,8 @@ fn bought(unit: &Unit<'_>, row: &CaseRow, container: &ContainerId) -> Result<Opt
     let Some(label) = labels.rev().find(|label| label.container == *container && !label.voided) else {
         return Ok(None);
     };
-    let Some(bytes) = record::load(unit.tx(), "label", &label.record.to_string())? else { return Ok(None) };
+    let name = Name { kind: record::LABEL, key: &label.record.to_string() };
+    let Some(bytes) = unit.open_record(name)? else { return Ok(None) };
     let label_hash = blake3::hash(&bytes).to_hex().to_string();
     if label_hash != label.label_hash {
         let sentence = "The carrier label that came is not the one that was bought. Call support.";

@@ -26,7 +26,7 @@ use outpost_model::id::Sku;
 pub use answer::answer_by_rule;
 pub use sentence::sentence;
 
-use crate::replicate::{apply, restore};
+use crate::replicate::{apply, reference, restore};
 use crate::store::{authority, case as case_rows, identity, setting};
 use crate::write::{Answer, Job, News, Stop, Unit};
 
@@ -52,6 +52,7 @@ pub fn perform(unit: &mut Unit<'_>, job: &Job) -> Result<Answer, Stop> {
             }
             if let Some(time) = &heard.time {
                 authority::save_hub_time(unit.tx(), time)?;
+                reference::report_once(unit)?;
             }
             unit.tell(News::Sync);
             Ok(Answer::Done)

@@ -4,6 +4,7 @@ use outpost_model::fact::SiteFact;
 use outpost_model::id::CaseId;
 use outpost_model::rejection::Rejection;
 use outpost_model::time::UtcMillis;
+use outpost_sync::seal::Name;
 use rusqlite::Connection;
 
 use crate::device::job::{JobInput, JobState};
@@ -50,8 +51,6 @@ pub enum PrintChange {
     },
     /// The daemon starts: what was being sent may have come out.
     Restart,
-    /// Drop the bytes of jobs that were over before this instant.
-    Forget(UtcMillis),
 }
 
 impl PrintChange {
@@ -64,15 +63,30 @@ impl PrintChange {
 /// What a change came to: the job as it is now, where the change was about one.
 pub type PrintResult = Result<Option<PrintJob>, Rejection>;
 
+/// Seals a label's bytes under the number of its job.
+pub type Seal<'a> = &'a mut dyn FnMut(PrintJobId, &[u8]) -> Vec<u8>;
+
 /// Stores a label to be printed; refuses one without bytes or with too many.
 pub fn queue(
     conn: &Connection,
     now: UtcMillis,
     job: &NewPrintJob,
+    seal: Seal<'_>,
 ) -> StoreResult<Result<PrintJobId, Rejection>> {
-    match fits(&job.bytes) {
-        Ok(()) => print_job::insert(conn, now, job).map(Ok),
-        Err(rejection) => Ok(Err(rejection)),
+    if let Err(rejection) = fits(&job.bytes) {
+        return Ok(Err(rejection));
+    }
+    let id = print_job::next_id(conn)?;
+    print_job::insert(conn, id, now, job, &seal(id, &job.bytes))?;
+    Ok(Ok(id))
+}
+
+/// Seals with a key of the unit's, for as long as labels are kept.
+fn seal_of<'u>(unit: &'u mut Unit<'_>) -> impl FnMut(PrintJobId, &[u8]) -> Vec<u8> + 'u {
+    let retain_until = unit.now() + unit.site().retention.labels_ms;
+    move |id, bytes| {
+        let name = Name { kind: print_job::SEALED_AS, key: &id.to_string() };
+        unit.seal(name, retain_until, bytes)
     }
 }
 
@@ -90,7 +104,12 @@ pub fn fits(label: &[u8]) -> Result<(), Rejection> {
 }
 
 /// Makes the change.
-pub fn change(conn: &Connection, now: UtcMillis, change: &PrintChange) -> StoreResult<PrintResult> {
+pub fn change(
+    conn: &Connection,
+    now: UtcMillis,
+    change: &PrintChange,
+    seal: Seal<'_>,
+) -> StoreResult<PrintResult> {
     match change {
         PrintChange::Queue(job) => {
             if let Some(request) = &job.request
@@ -98,7 +117,7 @@ pub fn change(conn: &Connection, now: UtcMillis, change: &PrintChange) -> StoreR
             {
                 return Ok(Ok(Some(made)));
             }
-            match queue(conn, now, job)? {
+            match queue(conn, now, job, seal)? {
                 Ok(id) => Ok(Ok(print_job::find(conn, id)?)),
                 Err(rejection) => Ok(Err(rejection)),
             }
@@ -129,10 +148,6 @@ pub fn change(conn: &Connection, now: UtcMillis, change: &PrintChange) -> StoreR
                     }
                 }
             }
-            Ok(Ok(None))
-        }
-        PrintChange::Forget(instant) => {
-            print_job::forget(conn, *instant)?;
             Ok(Ok(None))
         }
     }
@@ -202,7 +217,8 @@ fn forgotten() -> Rejection {
 
 /// Stores a label of a command to be printed, or refuses the command.
 pub fn queue_for_command(unit: &mut Unit<'_>, job: &NewPrintJob) -> Result<PrintJobId, Stop> {
-    let id = queue(unit.tx(), unit.now(), job)??;
+    let (tx, now) = (unit.tx(), unit.now());
+    let id = queue(tx, now, job, &mut seal_of(unit))??;
     unit.tell(News::Device(job.printer.clone()));
     Ok(id)
 }
@@ -250,7 +266,8 @@ pub fn withdraw_outdated(unit: &mut Unit<'_>, row: &CaseRow, destroyed: &[String
 
 /// Makes the change within a unit of work and tells the screens.
 pub fn perform(unit: &mut Unit<'_>, wanted: &PrintChange) -> Result<Answer, Stop> {
-    let result = change(unit.tx(), unit.now(), wanted)?;
+    let (tx, now) = (unit.tx(), unit.now());
+    let result = change(tx, now, wanted, &mut seal_of(unit))?;
     if let Ok(Some(job)) = &result {
         unit.tell(News::Device(job.printer.clone()));
     }

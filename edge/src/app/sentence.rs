@@ -24,8 +24,8 @@ pub fn sentence(code: &str) -> &'static str {
         "held_by_hub" => {
             "The hub has set aside what this site wrote about this, and waits for it to be written anew. Tell support."
         }
-        "rules_refused" => {
-            "The hub's new rules are not understood; the old ones stay in force. Tell support."
+        "reference_refused" => {
+            "New products or rules from the hub could not be taken; the old ones stay in force. Tell support."
         }
         "too_many_documents" => {
             "This site has written as many pages as its settings allow, and grants nothing any more. Tell support."

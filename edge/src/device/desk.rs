@@ -114,7 +114,8 @@ impl Desk {
 
     /// The bytes of a job.
     pub async fn bytes(&self, id: PrintJobId) -> Result<Option<Vec<u8>>, DeskError> {
-        Ok(self.readers.read(move |conn| print_job::bytes(conn, id)).await?)
+        let vault = self.readers.vault();
+        Ok(self.readers.read(move |conn| print_job::bytes(conn, &vault, id)).await?)
     }
 
     /// A change by a worker: durable when this returns. Waits for room in the writer's queue.

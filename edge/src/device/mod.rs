@@ -16,8 +16,6 @@ pub mod worker;
 #[cfg(test)]
 mod worker_tests;
 
-use std::time::Duration;
-
 use outpost_config::EdgeSettings;
 use outpost_daemon::Supervisor;
 use tokio_util::sync::CancellationToken;
@@ -27,10 +25,6 @@ use worker::{Timing, Worker};
 
 use crate::app::print::PrintChange;
 use crate::write::News;
-
-/// How long the bytes of a job that is over are kept: they may show a customer's address.
-const RETENTION: Duration = Duration::from_secs(14 * 24 * 3600);
-const FORGET_EVERY: Duration = Duration::from_secs(6 * 3600);
 
 /// Brings the jobs out of the last life of the daemon, then starts a worker for each printer.
 pub async fn start(supervisor: &Supervisor, settings: &EdgeSettings, desk: &Desk) -> Result<(), DeskError> {
@@ -47,7 +41,6 @@ pub async fn start(supervisor: &Supervisor, settings: &EdgeSettings, desk: &Desk
         supervisor.spawn("printer", worker.run(supervisor.token()));
     }
     supervisor.spawn("printer-wake", wake_on_labels(desk.clone(), supervisor.token()));
-    supervisor.spawn("printer-forget", forget(desk.clone(), supervisor.token()));
     Ok(())
 }
 
@@ -63,19 +56,6 @@ async fn wake_on_labels(desk: Desk, token: CancellationToken) -> Result<(), Desk
                 Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => desk.wake_all(),
                 Err(tokio::sync::broadcast::error::RecvError::Closed) => return Ok(()),
             }
-        }
-    }
-}
-
-async fn forget(desk: Desk, token: CancellationToken) -> Result<(), DeskError> {
-    let retention = i64::try_from(RETENTION.as_millis()).unwrap_or(i64::MAX);
-    loop {
-        if let Err(rejection) = desk.change(PrintChange::Forget(desk.now() + -retention)).await? {
-            tracing::error!(%rejection, "old labels");
-        }
-        tokio::select! {
-            () = token.cancelled() => return Ok(()),
-            () = tokio::time::sleep(FORGET_EVERY) => {}
         }
     }
 }

@@ -104,7 +104,7 @@ async fn a_bag_label_names_the_order_and_the_shelf_and_nobody() {
     assert_eq!((status, job["state"].as_str()), (StatusCode::CREATED, Some("queued")), "{job}");
     let conn = rusqlite::Connection::open(&shop.rig.state.site.database).unwrap();
     let id = PrintJobId(job["id"].as_i64().unwrap());
-    let bytes = print_job::bytes(&conn, id).unwrap().unwrap();
+    let bytes = print_job::bytes(&conn, &shop.rig.state.site.vault, id).unwrap().unwrap();
     let label = String::from_utf8(bytes).unwrap();
     assert!(label.starts_with("^XA") && label.contains("1003") && label.contains("R-04"), "{label}");
     assert!(!label.contains("Ada") && !label.contains("Lovelace"));

@@ -155,7 +155,8 @@ pub async fn pickup(
         let problem = Problem::bad_request("search_too_short", "Search for at least two letters or digits.");
         return Err(problem.into());
     }
-    let found = state.readers.read(move |conn| pickup::search(conn, &query.q)).await?;
+    let vault = state.readers.vault();
+    let found = state.readers.read(move |conn| pickup::search(conn, &vault, &query.q)).await?;
     Ok(Json(PickupAnswer { found }))
 }
 

@@ -40,6 +40,8 @@ pub enum Refused {
     ForbiddenKind,
     /// A record that cannot be read.
     BadRecord,
+    /// A sealed record that does not open: changed, or meant for another site.
+    Closed,
     /// It builds on changes that are not here.
     MissingDependency,
     /// It is not the next one of its author, or an event number is not the next one.
@@ -68,6 +70,7 @@ impl Refused {
             Self::BadEvent => "bad_event",
             Self::ForbiddenKind => "forbidden_kind",
             Self::BadRecord => "bad_record",
+            Self::Closed => "record_closed",
             Self::MissingDependency => "missing_dependency",
             Self::Sequence => "sequence",
             Self::Foreign => "foreign",

@@ -188,7 +188,7 @@ fn take_record(
     incoming: &Incoming,
     record: &Record,
 ) -> Result<Result<(), Refused>, Stop> {
-    let received = match receive::read(record) {
+    let received = match receive::read(unit, record)? {
         Ok(received) => received,
         Err(refused) => return Ok(Err(refused)),
     };

@@ -10,6 +10,7 @@ mod enroll;
 mod key;
 mod own;
 mod receive;
+pub mod reference;
 pub mod restore;
 mod status;
 mod take;

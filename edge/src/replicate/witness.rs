@@ -150,7 +150,7 @@ mod tests {
         outpost_journal::migrate(&conn).unwrap();
         outpost_journal::mint(&conn, at(1, 0).incarnation).unwrap();
         for _ in 0..3 {
-            let record = Record { kind: "scan".to_owned(), key: String::new(), bytes: Vec::new() };
+            let record = Record::new("scan", "", Vec::new());
             outpost_journal::append(&conn, 1, &Item::Record(record)).unwrap();
         }
         let mut witness = Witness::open(folder.path()).unwrap();

@@ -1,14 +1,15 @@
 //! Cases: the folded state as JSON beside the columns that queries filter or sort by.
 
 use outpost_model::fulfillment::{Fulfillment, Milestone};
-use outpost_model::id::{CaseId, ContainerId, Sku};
+use outpost_model::id::{CaseId, ContainerId, RecordId, Sku};
 use outpost_model::quantity::Quantity;
 use outpost_model::time::UtcMillis;
+use outpost_sync::seal::Name;
 use outpost_sync::{Incarnation, Position};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::BTreeMap;
 
-use super::{StoreError, StoreResult};
+use super::{StoreError, StoreResult, record};
 
 /// A case as it is stored.
 #[derive(Debug, Clone, PartialEq)]
@@ -110,7 +111,7 @@ pub fn save(
             header.order_number,
             header.service.as_str(),
             milestone,
-            needs_work,
+            needs_work && record_has_come(conn, state)?,
             header.promise.pick_by.0,
             row.place.stream.map(|stream| stream.0),
             i64::try_from(row.place.n).unwrap_or(i64::MAX),
@@ -215,6 +216,33 @@ pub fn milestone_name(milestone: Milestone) -> &'static str {
         Milestone::HandedOver => "handed_over",
         Milestone::Closed => "closed",
     }
+}
+
+/// Whether the record that the case names is here: a case that came before it waits for it. One whose time is over
+/// has come.
+fn record_has_come(conn: &Connection, state: &Fulfillment) -> StoreResult<bool> {
+    let Some(consignee) = state.header.consignee else { return Ok(true) };
+    record::has_come(conn, Name { kind: record::CONTACT, key: &consignee.to_string() })
+}
+
+/// Puts cases that waited for a record to work.
+pub fn record_came(conn: &Connection, consignee: RecordId, now: UtcMillis) -> StoreResult<Vec<CaseId>> {
+    let mut waiting =
+        conn.prepare_cached("SELECT case_id FROM fulfillment WHERE consignee = ?1 AND needs_work = 0")?;
+    let ids: Vec<String> =
+        waiting.query_map([consignee.to_string()], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let mut cases = Vec::with_capacity(ids.len());
+    for id in ids {
+        let case = id.parse().map_err(|error| StoreError::corrupt("fulfillment", &id, error))?;
+        if let Some(row) = load(conn, case)?
+            && needs_work(&row.state)
+        {
+            conn.prepare_cached("UPDATE fulfillment SET needs_work = 1, changed_at = ?2 WHERE case_id = ?1")?
+                .execute(params![id, now.0])?;
+            cases.push(case);
+        }
+    }
+    Ok(cases)
 }
 
 /// Whether the site still has something to do for a case.

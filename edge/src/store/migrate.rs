@@ -19,6 +19,8 @@ const STEPS: &[Step] = &[
     Step { version: 4, name: "outcome_age", sql: include_str!("migrations/0004_outcome_age.sql") },
     Step { version: 5, name: "place", sql: include_str!("migrations/0005_place.sql") },
     Step { version: 6, name: "serial_block", sql: include_str!("migrations/0006_serial_block.sql") },
+    Step { version: 7, name: "sealed", sql: include_str!("migrations/0007_sealed.sql") },
+    Step { version: 8, name: "reference", sql: include_str!("migrations/0008_reference.sql") },
 ];
 
 /// The version this program works with.

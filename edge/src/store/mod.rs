@@ -16,13 +16,16 @@ pub mod print_job;
 pub mod product;
 pub mod query;
 pub mod record;
+pub mod reference;
 pub mod right;
+pub mod seal_earlier;
 pub mod serial;
 pub mod setting;
 pub mod site_day;
 pub mod source;
 pub mod standing;
 pub mod stock;
+pub mod vault;
 
 use std::path::Path;
 use std::time::Duration;

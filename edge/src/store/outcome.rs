@@ -7,9 +7,6 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{StoreError, StoreResult, setting};
 
-/// How long outcomes are kept: longer than a handheld's outbox lies in a drawer.
-pub const KEPT_MS: i64 = 60 * 24 * 60 * 60 * 1_000;
-
 /// Where the last look for old outcomes ended.
 const CURSOR: &str = "outcome_cursor";
 
@@ -58,13 +55,13 @@ pub struct Pruned {
     pub through: bool,
 }
 
-/// Forgets outcomes that are older than anybody's retry, among the next `limit` after those the last call looked at.
+/// Forgets outcomes that are older than is kept, among the next `limit` after those the last call looked at.
 ///
 /// An outcome grows old between two looks. One that is older than the last look could have seen was dated by a clock
 /// that was wrong, as after a battery has died, and may be of this minute: it is dated anew and kept as long as any.
-pub fn prune(conn: &Connection, now: UtcMillis, limit: u32) -> StoreResult<Pruned> {
+pub fn prune(conn: &Connection, now: UtcMillis, kept_ms: i64, limit: u32) -> StoreResult<Pruned> {
     let after: String = setting::load(conn, CURSOR)?.unwrap_or_default();
-    let old = now.0.saturating_sub(KEPT_MS);
+    let old = now.0.saturating_sub(kept_ms);
     let known: Option<(i64, i64)> = setting::load(conn, GROWN_OLD)?;
     let (mut from, mut to) = known.unwrap_or((old, old));
     if after.is_empty() {

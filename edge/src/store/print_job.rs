@@ -5,9 +5,11 @@ use std::str::FromStr;
 
 use outpost_model::id::{CaseId, ContainerId};
 use outpost_model::time::UtcMillis;
+use outpost_sync::seal::Name;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
+use super::vault::Vault;
 use super::{StoreError, StoreResult};
 use crate::device::job::JobState;
 
@@ -153,22 +155,36 @@ const COLUMNS: &str = "id, printer, kind, case_id, container, number, hash, labe
 const LIVE: &str =
     "state IN ('queued', 'sending', 'sent_unconfirmed', 'failed_before_first_byte', 'unknown')";
 
-/// Stores a first copy. The caller has checked the size of the bytes.
-pub fn insert(conn: &Connection, now: UtcMillis, job: &NewPrintJob) -> StoreResult<PrintJobId> {
-    let next: i64 = conn.query_row("SELECT coalesce(max(id), 0) + 1 FROM print_job", [], |row| row.get(0))?;
+/// The kind of the records that a label's bytes are sealed as.
+pub const SEALED_AS: &str = "print";
+
+/// The number of the next first copy.
+pub fn next_id(conn: &Connection) -> StoreResult<PrintJobId> {
+    let next = conn.query_row("SELECT coalesce(max(id), 0) + 1 FROM print_job", [], |row| row.get(0))?;
+    Ok(PrintJobId(next))
+}
+
+/// Stores a first copy under the next number, its bytes sealed under that name. The caller has checked their size.
+pub fn insert(
+    conn: &Connection,
+    id: PrintJobId,
+    now: UtcMillis,
+    job: &NewPrintJob,
+    sealed: &[u8],
+) -> StoreResult<()> {
     conn.prepare_cached(
         "INSERT INTO print_job (id, printer, kind, case_id, container, number, bytes, hash, labels, original, copy,
              request, asked_by, state, not_before, created_at, expires_at, changed_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?1, 1, ?13, ?10, 'queued', ?11, ?11, ?12, ?11)",
     )?
     .execute(params![
-        next,
+        id.0,
         job.printer,
         job.kind.as_str(),
         job.case.map(|case| case.to_string()),
         job.container.as_str(),
         job.number,
-        job.bytes,
+        sealed,
         blake3::hash(&job.bytes).to_hex().as_str(),
         job.labels,
         job.asked_by,
@@ -176,7 +192,7 @@ pub fn insert(conn: &Connection, now: UtcMillis, job: &NewPrintJob) -> StoreResu
         job.expires_at.0,
         job.request,
     ])?;
-    Ok(PrintJobId(next))
+    Ok(())
 }
 
 /// Stores another copy of the label that `of` is a copy of.
@@ -186,7 +202,7 @@ pub fn insert_copy(
     of: &PrintJob,
     copy: NewCopy<'_>,
 ) -> StoreResult<PrintJobId> {
-    let next: i64 = conn.query_row("SELECT coalesce(max(id), 0) + 1 FROM print_job", [], |row| row.get(0))?;
+    let next = next_id(conn)?;
     conn.prepare_cached(
         "INSERT INTO print_job (id, printer, kind, case_id, container, number, bytes, hash, labels, original, copy,
              reason, request, asked_by, state, not_before, created_at, expires_at, changed_at)
@@ -195,8 +211,8 @@ pub fn insert_copy(
              ?3, ?4, ?5, 'queued', ?6, ?6, ?7, ?6
          FROM print_job WHERE id = ?2",
     )?
-    .execute(params![next, of.id.0, copy.reason, copy.request, copy.asked_by, now.0, copy.expires_at.0])?;
-    Ok(PrintJobId(next))
+    .execute(params![next.0, of.id.0, copy.reason, copy.request, copy.asked_by, now.0, copy.expires_at.0])?;
+    Ok(next)
 }
 
 /// The job with this number.
@@ -244,12 +260,17 @@ pub fn of_case(conn: &Connection, case: CaseId) -> StoreResult<Vec<PrintJob>> {
 
 /// The bytes of a job, or nothing when they were forgotten. Bytes that are not what was stored are an error: a wrong
 /// label is worse than none.
-pub fn bytes(conn: &Connection, id: PrintJobId) -> StoreResult<Option<Vec<u8>>> {
-    let found: Option<(Option<Vec<u8>>, String)> = conn
-        .prepare_cached("SELECT bytes, hash FROM print_job WHERE id = ?1")?
-        .query_row([id.0], |row| Ok((row.get(0)?, row.get(1)?)))
+pub fn bytes(conn: &Connection, vault: &Vault, id: PrintJobId) -> StoreResult<Option<Vec<u8>>> {
+    let found: Option<(Option<Vec<u8>>, String, i64)> = conn
+        .prepare_cached("SELECT bytes, hash, original FROM print_job WHERE id = ?1")?
+        .query_row([id.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
-    let Some((Some(bytes), hash)) = found else { return Ok(None) };
+    let Some((Some(sealed), hash, original)) = found else { return Ok(None) };
+    let key = original.to_string();
+    let Some(secret) = vault.get(SEALED_AS, &key)? else { return Ok(None) };
+    let bytes = secret
+        .open(Name { kind: SEALED_AS, key: &key }, &sealed)
+        .map_err(|error| StoreError::corrupt("print_job", id, error))?;
     if blake3::hash(&bytes).to_hex().as_str() != hash {
         return Err(StoreError::corrupt("print_job", id, "its bytes do not have their hash"));
     }
@@ -274,12 +295,10 @@ pub fn update(conn: &Connection, now: UtcMillis, job: &PrintJob) -> StoreResult<
     Ok(())
 }
 
-/// Drops the bytes of jobs that have been over since before `instant`: they may show a customer's address.
-pub fn forget(conn: &Connection, instant: UtcMillis) -> StoreResult<usize> {
-    let sql = format!(
-        "UPDATE print_job SET bytes = NULL WHERE bytes IS NOT NULL AND changed_at < ?1 AND NOT ({LIVE})"
-    );
-    Ok(conn.execute(&sql, [instant.0])?)
+/// Drops what is left of a label's bytes once their key is gone: of all its copies.
+pub fn forget(conn: &Connection, original: PrintJobId) -> StoreResult<()> {
+    conn.prepare_cached("UPDATE print_job SET bytes = NULL WHERE original = ?1")?.execute([original.0])?;
+    Ok(())
 }
 
 fn one(conn: &Connection, sql: &str, params: impl rusqlite::Params) -> StoreResult<Option<PrintJob>> {

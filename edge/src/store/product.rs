@@ -53,37 +53,39 @@ fn default_class() -> String {
     DEFAULT_CLASS.to_owned()
 }
 
-/// Writes a product of a version of the catalogue, unless a later version is here already.
+/// Writes a product as a version of the list describes it.
 pub fn save(conn: &Connection, product: &Product, version: u64) -> StoreResult<()> {
     let version = i64::try_from(version).unwrap_or(i64::MAX);
-    let written = conn
-        .prepare_cached(
-            "INSERT INTO product (sku, title, class, unit, weight_g, length_mm, width_mm, height_mm, version)
+    conn.prepare_cached(
+        "INSERT INTO product (sku, title, class, unit, weight_g, length_mm, width_mm, height_mm, version)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
              ON CONFLICT (sku) DO UPDATE SET title = excluded.title, class = excluded.class, \
                  unit = excluded.unit, weight_g = excluded.weight_g, length_mm = excluded.length_mm, \
-                 width_mm = excluded.width_mm, height_mm = excluded.height_mm, version = excluded.version \
-             WHERE product.version <= excluded.version",
-        )?
-        .execute(params![
-            product.sku.as_str(),
-            product.title,
-            product.class,
-            product.unit,
-            product.weight_g,
-            product.length_mm,
-            product.width_mm,
-            product.height_mm,
-            version,
-        ])?;
-    if written == 0 {
-        return Ok(());
-    }
+                 width_mm = excluded.width_mm, height_mm = excluded.height_mm, version = excluded.version",
+    )?
+    .execute(params![
+        product.sku.as_str(),
+        product.title,
+        product.class,
+        product.unit,
+        product.weight_g,
+        product.length_mm,
+        product.width_mm,
+        product.height_mm,
+        version,
+    ])?;
     conn.prepare_cached("DELETE FROM barcode WHERE sku = ?1")?.execute([product.sku.as_str()])?;
     for barcode in &product.barcodes {
         conn.prepare_cached("INSERT OR REPLACE INTO barcode (code, sku, qty) VALUES (?1, ?2, ?3)")?
             .execute(params![barcode.code, product.sku.as_str(), barcode.qty.get()])?;
     }
+    Ok(())
+}
+
+/// Drops a product and its barcodes.
+pub fn remove(conn: &Connection, sku: &Sku) -> StoreResult<()> {
+    conn.prepare_cached("DELETE FROM barcode WHERE sku = ?1")?.execute([sku.as_str()])?;
+    conn.prepare_cached("DELETE FROM product WHERE sku = ?1")?.execute([sku.as_str()])?;
     Ok(())
 }
 

@@ -1,26 +1,20 @@
-//! Records of the hub: personal data with its retention, and bytes such as labels.
+//! Records of the hub: what concerns a person, sealed, with its retention; and whatever a later version sends.
 
 use outpost_model::id::RecordId;
 use outpost_model::order::Contact;
 use outpost_model::time::UtcMillis;
+use outpost_sync::seal::Name;
 use rusqlite::{Connection, OptionalExtension, params};
-use serde::{Deserialize, Serialize};
 
+use super::vault::Vault;
 use super::{StoreError, StoreResult};
 
-/// How long the bytes of carrier labels are kept.
-pub const LABELS_KEPT_MS: i64 = 30 * 24 * 60 * 60 * 1_000;
+/// The kind of a person's name and address.
+pub const CONTACT: &str = "contact";
+/// The kind of a carrier label's bytes.
+pub const LABEL: &str = "label";
 
-/// A person's name and address as the hub sends it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ContactRecord {
-    /// The person.
-    pub contact: Contact,
-    /// When it must be gone.
-    pub retain_until: UtcMillis,
-}
-
-/// Keeps bytes of the hub; the same record again replaces them.
+/// Keeps bytes of a record that is not sealed; the same record again replaces them.
 pub fn save(conn: &Connection, kind: &str, key: &str, bytes: &[u8], now: UtcMillis) -> StoreResult<()> {
     conn.prepare_cached(
         "INSERT INTO record (kind, key, bytes, received) VALUES (?1, ?2, ?3, ?4)
@@ -30,66 +24,91 @@ pub fn save(conn: &Connection, kind: &str, key: &str, bytes: &[u8], now: UtcMill
     Ok(())
 }
 
-/// The bytes of a record.
-pub fn load(conn: &Connection, kind: &str, key: &str) -> StoreResult<Option<Vec<u8>>> {
+/// Keeps sealed bytes; the same record sealed anew replaces them.
+pub fn save_sealed(
+    conn: &Connection,
+    name: Name<'_>,
+    bytes: &[u8],
+    retain_until: UtcMillis,
+    now: UtcMillis,
+) -> StoreResult<()> {
+    conn.prepare_cached(
+        "INSERT INTO sealed (kind, key, bytes, retain_until, received) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (kind, key) DO UPDATE SET bytes = excluded.bytes, retain_until = excluded.retain_until, \
+             received = excluded.received",
+    )?
+    .execute(params![name.kind, name.key, bytes, retain_until.0, now.0])?;
+    Ok(())
+}
+
+/// The sealed bytes of a record.
+pub fn sealed(conn: &Connection, name: Name<'_>) -> StoreResult<Option<Vec<u8>>> {
     let bytes = conn
-        .prepare_cached("SELECT bytes FROM record WHERE kind = ?1 AND key = ?2")?
-        .query_row([kind, key], |row| row.get(0))
+        .prepare_cached("SELECT bytes FROM sealed WHERE kind = ?1 AND key = ?2")?
+        .query_row([name.kind, name.key], |row| row.get(0))
         .optional()?;
     Ok(bytes)
 }
 
-/// Keeps a person's data until its retention ends.
-pub fn save_contact(conn: &Connection, id: RecordId, record: &ContactRecord) -> StoreResult<()> {
-    let json =
-        serde_json::to_string(&record.contact).map_err(|error| StoreError::corrupt("contact", id, error))?;
-    conn.prepare_cached(
-        "INSERT INTO contact (record_id, search, contact, retain_until) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (record_id) DO UPDATE SET search = excluded.search, contact = excluded.contact, \
-             retain_until = excluded.retain_until",
-    )?
-    .execute(params![id.to_string(), searchable(&record.contact), json, record.retain_until.0])?;
-    Ok(())
+/// Whether a record has come, readable still or not.
+pub fn has_come(conn: &Connection, name: Name<'_>) -> StoreResult<bool> {
+    let there = conn
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM sealed WHERE kind = ?1 AND key = ?2)")?
+        .query_row([name.kind, name.key], |row| row.get(0))?;
+    Ok(there)
+}
+
+/// The content of a record; nothing when it has not come, or its key is gone.
+pub fn open(conn: &Connection, vault: &Vault, name: Name<'_>) -> StoreResult<Option<Vec<u8>>> {
+    let Some(bytes) = sealed(conn, name)? else { return Ok(None) };
+    let Some(key) = vault.get(name.kind, name.key)? else { return Ok(None) };
+    match key.open(name, &bytes) {
+        Ok(content) => Ok(Some(content)),
+        // A copy of the database that is older than the key store, or a row whose time is over.
+        Err(error) => {
+            tracing::warn!(kind = name.kind, record = name.key, %error, "a record stays closed");
+            Ok(None)
+        }
+    }
 }
 
 /// A person's data, while it is kept.
-pub fn load_contact(conn: &Connection, id: RecordId) -> StoreResult<Option<Contact>> {
-    let json: Option<String> = conn
-        .prepare_cached("SELECT contact FROM contact WHERE record_id = ?1")?
-        .query_row([id.to_string()], |row| row.get(0))
-        .optional()?;
-    json.map(|json| serde_json::from_str(&json).map_err(|error| StoreError::corrupt("contact", id, error)))
+pub fn load_contact(conn: &Connection, vault: &Vault, id: RecordId) -> StoreResult<Option<Contact>> {
+    let key = id.to_string();
+    let content = open(conn, vault, Name { kind: CONTACT, key: &key })?;
+    content
+        .map(|json| serde_json::from_slice(&json).map_err(|error| StoreError::corrupt(CONTACT, id, error)))
         .transpose()
 }
 
-/// Deletes labels that came so long ago that their parcels have left: they show a customer's address.
-pub fn purge_labels(conn: &Connection, now: UtcMillis) -> StoreResult<usize> {
-    // Named, since the planner would rather take the primary key and read every label.
-    let gone = conn
-        .prepare_cached(
-            "DELETE FROM record INDEXED BY record_label_age WHERE kind = 'label' AND received < ?1",
-        )?
-        .execute(params![now.0.saturating_sub(LABELS_KEPT_MS)])?;
-    Ok(gone)
-}
-
-/// Deletes personal data whose retention has ended; the pages it lay on are overwritten.
-pub fn purge_contacts(conn: &Connection, now: UtcMillis) -> StoreResult<usize> {
-    let due: bool = conn
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM contact WHERE retain_until < ?1)")?
-        .query_row([now.0], |row| row.get(0))?;
-    if !due {
-        return Ok(0);
+/// Drops sealed bytes whose time is over, at most `limit` rows. A case that is still open keeps knowing that its record
+/// had come.
+pub fn purge(conn: &Connection, now: UtcMillis, limit: u32) -> StoreResult<usize> {
+    let mut due = conn.prepare_cached(
+        "SELECT kind, key, EXISTS (SELECT 1 FROM fulfillment WHERE consignee = sealed.key AND needs_work = 1)
+         FROM sealed WHERE retain_until < ?1 AND length(bytes) > 0 OR retain_until < ?1 AND NOT EXISTS \
+             (SELECT 1 FROM fulfillment WHERE consignee = sealed.key AND needs_work = 1)
+         ORDER BY retain_until LIMIT ?2",
+    )?;
+    let rows: Vec<(String, String, bool)> = due
+        .query_map(params![now.0, limit], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<Result<_, _>>()?;
+    for (kind, key, open) in &rows {
+        let sql = if *open {
+            "UPDATE sealed SET bytes = x'' WHERE kind = ?1 AND key = ?2"
+        } else {
+            "DELETE FROM sealed WHERE kind = ?1 AND key = ?2"
+        };
+        conn.prepare_cached(sql)?.execute([kind, key])?;
     }
-    let gone = conn.prepare_cached("DELETE FROM contact WHERE retain_until < ?1")?.execute(params![now.0])?;
-    Ok(gone)
+    Ok(rows.len())
 }
 
-/// What a search looks through: the name, and the last four digits of the telephone, in lower case.
-fn searchable(contact: &Contact) -> String {
+/// Whether a search text is in a person's name or company, or is among the last four digits of the telephone.
+pub fn matches(contact: &Contact, text: &str) -> bool {
     let digits: Vec<char> =
         contact.phone.iter().flat_map(|phone| phone.chars()).filter(char::is_ascii_digit).collect();
     let tail: String = digits[digits.len().saturating_sub(4)..].iter().collect();
     let company = contact.company.as_deref().unwrap_or_default();
-    format!("{} {company} {tail}", contact.name).to_lowercase()
+    format!("{} {company} {tail}", contact.name).to_lowercase().contains(&text.to_lowercase())
 }

@@ -18,9 +18,10 @@ use uuid::Uuid;
 use super::hub::ScriptedHub;
 use crate::ids::Ids;
 use crate::moment::Moment;
-use crate::site::{DefaultPrinter, Site};
+use crate::site::{DefaultPrinter, Retention, Site};
 use crate::store::identity::Enrollment;
 use crate::store::product::{Product, ProductBarcode};
+use crate::store::vault::Vault;
 use crate::store::{self, StoreResult};
 use crate::write::{Answer, Committed, Core, FateUnknown, Heard, HubTime, Job, Limits};
 
@@ -69,12 +70,13 @@ impl Bench {
         let hub = ScriptedHub::new(site.id.clone(), seed + 1);
         let core = Core::open(conn, site, limits, &mut ids).expect("a new site");
         let mut bench = Self { core, ids, now, hub, path };
-        let answer = bench.job(Job::Enrolled(Enrollment {
-            hub_public_key: String::new(),
+        let enrollment = Enrollment {
+            hub_public_key: bench.hub.identity().public().to_hex(),
             site_secret: "c2l0ZSBzZWNyZXQgb2YgMzIgYnl0ZXMuLi4uLi4uLi4=".to_owned(),
             epoch: 1,
             shard: "s0".to_owned(),
-        }));
+        };
+        let answer = bench.job(Job::Enrolled(enrollment));
         assert_eq!(answer, Answer::Done);
         bench
     }
@@ -234,7 +236,8 @@ impl Bench {
     /// Ends the process and starts another one on another database: what was left of this one, or a copy.
     pub fn moved(self, database: &Path, limits: Limits) -> StoreResult<Self> {
         let Self { core, mut ids, now, hub, .. } = self;
-        let site = Site { database: database.to_owned(), ..core.site().clone() };
+        let vault = core.site().vault.reopened();
+        let site = Site { database: database.to_owned(), vault, ..core.site().clone() };
         drop(core);
         let conn = store::open(database, now.wall)?;
         let core = Core::open(conn, site, limits, &mut ids)?;
@@ -245,7 +248,7 @@ impl Bench {
     /// closed, so its locks have to be gone by themselves, as those of a process are.
     pub fn killed(self, limits: Limits) -> StoreResult<Self> {
         let Self { core, mut ids, now, hub, path } = self;
-        let site = core.site().clone();
+        let site = Site { vault: core.site().vault.reopened(), ..core.site().clone() };
         std::mem::forget(core);
         let conn = store::open(&path, now.wall)?;
         let core = Core::open(conn, site, limits, &mut ids)?;
@@ -288,8 +291,9 @@ fn pick(tote: &str) -> CaseCommand {
     }
 }
 
-/// A site as its settings would describe it.
+/// A site as its settings would describe it. One whose database is no file of the system keeps its keys in memory.
 pub fn site(database: &Path) -> Site {
+    let elsewhere = database.as_os_str().as_encoded_bytes().starts_with(b"file:");
     Site {
         id: SiteId::new("berlin-1").expect("a site id"),
         name: "Berlin".to_owned(),
@@ -307,7 +311,9 @@ pub fn site(database: &Path) -> Site {
             job_expiry_ms: 1_800_000,
             media: Media { width: Length::mm(102), height: Length::mm(152), density: Density::Dpi203 },
         }),
+        vault: if elsewhere { Vault::in_memory() } else { Vault::beside(database) },
         database: database.to_owned(),
+        retention: Retention::default(),
     }
 }
 

@@ -9,13 +9,18 @@ use outpost_model::intent::HubEvent;
 use outpost_model::order::Contact;
 use outpost_model::page::{HubPageEvent, PageHeader};
 use outpost_model::time::UtcMillis;
+use outpost_sync::reference::{Edition, Sum, Version};
+use outpost_sync::seal::{Name, RecordKey};
 use outpost_sync::{
-    Batch, Change, Document, DocumentId, Entry, Incarnation, Incoming, InstallId, Item, Outgoing, Position,
-    Record,
+    Batch, Change, Document, DocumentId, Entry, Identity, Incarnation, Incoming, InstallId, Item, Outgoing,
+    Position, Record,
 };
 
 use crate::ids::Ids;
 use crate::store::product::Product;
+
+/// The secret that a site on a workbench was given when it was enrolled.
+pub const SITE_SECRET: &[u8; 32] = b"site secret of 32 bytes.........";
 
 /// A hub that says what a test wants. Mistakes in a script panic: it is for tests only.
 pub struct ScriptedHub {
@@ -26,6 +31,15 @@ pub struct ScriptedHub {
     now: UtcMillis,
     documents: BTreeMap<DocumentId, Vec<Change>>,
     written: BTreeMap<DocumentId, u64>,
+    identity: Identity,
+    reference: Reference,
+}
+
+/// The one set this hub has told of last.
+#[derive(Default)]
+struct Reference {
+    version: Version,
+    items: BTreeMap<String, String>,
 }
 
 impl ScriptedHub {
@@ -34,7 +48,18 @@ impl ScriptedHub {
         let mut ids = Ids::seeded(seed);
         let actor = ids.incarnation();
         let now = UtcMillis(1_763_877_600_000);
-        Self { site, actor, ids, position: 0, now, documents: BTreeMap::new(), written: BTreeMap::new() }
+        let identity = Identity::generate(ids.rng());
+        Self {
+            site,
+            actor,
+            ids,
+            position: 0,
+            now,
+            documents: BTreeMap::new(),
+            written: BTreeMap::new(),
+            identity,
+            reference: Reference::default(),
+        }
     }
 
     /// The highest position of its stream: what authority may cover.
@@ -56,13 +81,50 @@ impl ScriptedHub {
 
     /// A record.
     pub fn record(&mut self, kind: &str, key: &str, bytes: impl Into<Vec<u8>>) -> Incoming {
-        self.item(Item::Record(Record { kind: kind.to_owned(), key: key.to_owned(), bytes: bytes.into() }))
+        self.item(Item::Record(Record::new(kind, key, bytes.into())))
     }
 
-    /// A part of the product list.
+    /// The next version of the product list: the first time a snapshot, then what is new in it. At most one part.
     pub fn products(&mut self, version: u64, products: &[Product]) -> Incoming {
-        let json = serde_json::to_vec(products).expect("products are plain data");
-        self.record("products", &format!("{version}/1/1"), json)
+        let put: Vec<(String, String)> = products
+            .iter()
+            .map(|product| {
+                (product.sku.to_string(), serde_json::to_string(product).expect("a product is plain data"))
+            })
+            .collect();
+        let base = (self.reference.version.n > 0).then_some(self.reference.version);
+        let mut records = self.edition("products", Version { epoch: 1, n: version }, base, &put, &[]);
+        assert_eq!(records.len(), 1, "one part");
+        let record = records.remove(0);
+        self.item(Item::Record(record))
+    }
+
+    /// An edition of a set as this hub signs it; a delta continues what the edition before left behind.
+    pub fn edition(
+        &mut self,
+        set: &str,
+        version: Version,
+        base: Option<Version>,
+        put: &[(String, String)],
+        gone: &[String],
+    ) -> Vec<Record> {
+        let items = &mut self.reference.items;
+        if base.is_none() {
+            items.clear();
+        }
+        items.extend(put.iter().cloned());
+        items.retain(|key, _| !gone.contains(key));
+        let mut sum = Sum::default();
+        items.iter().for_each(|(key, text)| sum.toggle(key, text));
+        self.reference.version = version;
+        let (site, count) = (self.site.as_str(), items.len() as u64);
+        let edition = Edition { site, set, version, base, sum, count, put, gone };
+        edition.sign(&self.identity).expect("an edition within limits")
+    }
+
+    /// Who signs.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
     }
 
     /// A batch of opening stock: SKU, location, units.
@@ -76,8 +138,22 @@ impl ScriptedHub {
 
     /// A person's data.
     pub fn contact(&mut self, id: RecordId, contact: &Contact, retain_until: UtcMillis) -> Incoming {
-        let json = serde_json::json!({ "contact": contact, "retain_until": retain_until });
-        self.record("contact", &id.to_string(), json.to_string())
+        let json = serde_json::to_vec(contact).expect("a contact is plain data");
+        self.sealed("contact", &id.to_string(), retain_until, &json)
+    }
+
+    /// A label's bytes.
+    pub fn label(&mut self, id: RecordId, zpl: &[u8], retain_until: UtcMillis) -> Incoming {
+        self.sealed("label", &id.to_string(), retain_until, zpl)
+    }
+
+    /// A sealed record, its key wrapped for the site.
+    pub fn sealed(&mut self, kind: &str, key: &str, retain_until: UtcMillis, content: &[u8]) -> Incoming {
+        let name = Name { kind, key };
+        let secret = RecordKey::mint(self.ids.rng());
+        let bytes = secret.seal(name, retain_until.0, content, self.ids.rng());
+        let attached = secret.wrap(SITE_SECRET, self.site.as_str(), name, &bytes).expect("it was sealed");
+        self.item(Item::Record(Record { attached, ..Record::new(kind, key, bytes) }))
     }
 
     /// Offers a case.

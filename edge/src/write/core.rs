@@ -223,7 +223,9 @@ impl Core {
             app::settle(&mut unit, &skus)?;
         }
         self.documents.close_some(tx).map_err(Stop::from)?;
-        let wrote = self.documents.are_ahead();
+        let wrote = self.documents.are_ahead() || traces.sent;
+        // Keys first: after a crash in between, a key opens nothing; the other way round nobody could read a record.
+        self.site.vault.keep(&traces.keys).map_err(Stop::from)?;
         finish(tx)?;
         self.documents.committed();
         self.memory = memory.committed(&self.conn);

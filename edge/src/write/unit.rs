@@ -10,7 +10,8 @@ use outpost_model::movements::movements;
 use outpost_model::rejection::Rejection;
 use outpost_model::stock::Movement;
 use outpost_model::time::UtcMillis;
-use outpost_sync::{Change, Entry};
+use outpost_sync::seal::{Name, RecordKey};
+use outpost_sync::{Change, Entry, Item, Record};
 use rusqlite::Connection;
 
 use super::documents::{DocumentsError, OpenDocuments};
@@ -20,6 +21,7 @@ use super::permission::Permit;
 use crate::ids::Ids;
 use crate::moment::Moment;
 use crate::site::Site;
+use crate::store::vault::NewKey;
 use crate::store::{self, StoreError, StoreResult, audit, case, exception};
 
 /// Why a use case ends early.
@@ -62,6 +64,10 @@ pub(super) struct Traces {
     pub permits: Vec<Permit>,
     /// The present life must end with the group.
     pub begin_anew: bool,
+    /// Whether records were written for the hub.
+    pub sent: bool,
+    /// Keys of what was sealed, to be kept before the group is.
+    pub keys: Vec<NewKey>,
 }
 
 /// Who does what is written from now on.
@@ -118,6 +124,40 @@ impl<'a> Unit<'a> {
     /// The transaction, for functions of the store.
     pub fn tx(&self) -> &'a Connection {
         self.tx
+    }
+
+    /// Seals a content with a key of its own, which is durable before the group is.
+    pub fn seal(&mut self, name: Name<'_>, retain_until: UtcMillis, content: &[u8]) -> Vec<u8> {
+        let secret = RecordKey::mint(self.ids.rng());
+        let sealed = secret.seal(name, retain_until.0, content, self.ids.rng());
+        self.keep_key(name, secret, retain_until);
+        sealed
+    }
+
+    /// Keeps the key of a record that came sealed.
+    pub fn keep_key(&mut self, name: Name<'_>, secret: RecordKey, retain_until: UtcMillis) {
+        let (kind, key) = (name.kind.to_owned(), name.key.to_owned());
+        self.traces.keys.push(NewKey { kind, key, secret, retain_until });
+    }
+
+    /// Writes a record for the hub.
+    pub fn send(&mut self, record: Record) -> Result<(), Stop> {
+        let item = Item::Record(record);
+        outpost_journal::append_after(self.tx, &mut self.memory.stream, self.now.wall.0, &item)?;
+        self.traces.sent = true;
+        Ok(())
+    }
+
+    /// The content of a sealed record, while its key is kept.
+    pub fn open_record(&self, name: Name<'_>) -> StoreResult<Option<Vec<u8>>> {
+        let fresh = |new: &&NewKey| new.kind == name.kind && new.key == name.key;
+        match self.traces.keys.iter().rev().find(fresh) {
+            Some(new) => {
+                let sealed = store::record::sealed(self.tx, name)?;
+                Ok(sealed.and_then(|sealed| new.secret.open(name, &sealed).ok()))
+            }
+            None => store::record::open(self.tx, &self.site.vault, name),
+        }
     }
 
     /// The open documents, for merging.

@@ -5,23 +5,18 @@ use std::collections::BTreeSet;
 
 use outpost_model::id::{ChannelId, OrderId, ReasonCode, RecordId, Sku};
 use outpost_model::milestone::{OrderState, Standing};
-use outpost_model::order::{Delivery, PaymentState};
+use outpost_model::order::{Contact, Delivery, PaymentState};
 use outpost_model::time::UtcMillis;
+use outpost_sync::seal::Name;
 use uuid::Uuid;
 
 use super::{adopt, cancel, settle, stand};
 use crate::connect::{Captured, Finding, Happened, NothingToDo, Unreadable, Work};
 use crate::error::HubError;
 use crate::store::payload::{self, Payload};
-use crate::store::{contact, counter, exception, order, product, site};
+use crate::store::{counter, exception, order, product, sealed, site, to_json};
 use crate::wake::News;
 use crate::write::Unit;
-
-const DAY: i64 = 86_400_000;
-/// Contacts are kept for returns and questions of the customer.
-const CONTACT_KEPT: i64 = 180 * DAY;
-/// Raw payloads are kept to settle what a reader misunderstood.
-const PAYLOAD_KEPT: i64 = 30 * DAY;
 
 /// What became of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,9 +44,10 @@ pub async fn capture(unit: &mut Unit, read: &Captured, raw: &Payload) -> Result<
     decide(&mut row, read, blocked.first().map(|finding| finding.code), now);
     if let Some(id) = adopt::complete(unit, &mut row).await? {
         if let (Some(record), Some(person)) = (row.consignee, &read.contact) {
-            contact::put(unit.db(), record, id, now + CONTACT_KEPT, person).await?;
+            keep_contact(unit, record, person).await?;
         }
-        keep(unit, raw, id).await?;
+        let payload = unit.ids().uuid();
+        keep(unit, payload, raw, Some(id)).await?;
         return Ok(Answer::Repeated(id));
     }
     if !order::insert(unit.db(), &row).await? {
@@ -59,10 +55,10 @@ pub async fn capture(unit: &mut Unit, read: &Captured, raw: &Payload) -> Result<
     }
     let id = row.order.id;
     if let (Some(record), Some(person)) = (row.consignee, &read.contact) {
-        contact::put(unit.db(), record, id, now + CONTACT_KEPT, person).await?;
+        keep_contact(unit, record, person).await?;
     }
     let payload = unit.ids().uuid();
-    payload::put(unit.db(), payload, raw, Some(id), now, now + PAYLOAD_KEPT).await?;
+    keep(unit, payload, raw, Some(id)).await?;
     for finding in blocked {
         unit.raise(exception::New {
             code: finding.code,
@@ -167,11 +163,13 @@ async fn known(unit: &mut Unit, read: &Captured, raw: &Payload) -> Result<Answer
         let other = ReasonCode::new("customer_changed_mind").ok();
         let reason = read.cancel_reason.clone().or(other);
         let reason = reason.ok_or_else(|| HubError::Invariant("a reason code is not one".to_owned()))?;
-        keep(unit, raw, id).await?;
+        let payload = unit.ids().uuid();
+        keep(unit, payload, raw, Some(id)).await?;
         // That nothing is left to cancel is no news for a channel.
         let _ = cancel::cancel(unit, id, &reason, &[]).await?;
     } else if paid && waits_for_payment {
-        keep(unit, raw, id).await?;
+        let payload = unit.ids().uuid();
+        keep(unit, payload, raw, Some(id)).await?;
         stand::approve_by_rule(unit, row).await?;
     } else {
         unit.count(counter::DUPLICATES_REFUSED, 1);
@@ -179,9 +177,22 @@ async fn known(unit: &mut Unit, read: &Captured, raw: &Payload) -> Result<Answer
     Ok(Answer::Repeated(id))
 }
 
-async fn keep(unit: &mut Unit, raw: &Payload, order: OrderId) -> Result<(), HubError> {
-    let (id, now) = (unit.ids().uuid(), unit.now());
-    payload::put(unit.db(), id, raw, Some(order), now, now + PAYLOAD_KEPT).await
+/// Keeps a person's data, sealed, for returns and questions of the customer.
+pub async fn keep_contact(unit: &mut Unit, record: RecordId, person: &Contact) -> Result<(), HubError> {
+    let retain_until = unit.now() + unit.vault().kept().contacts_ms;
+    let key = record.to_string();
+    let name = Name { kind: sealed::CONTACT, key: &key };
+    let bytes = unit.seal(name, retain_until, to_json(person)?.as_bytes());
+    sealed::put(unit.db(), name, retain_until, &bytes).await
+}
+
+/// Keeps a payload, sealed, to settle what a reader misunderstood.
+async fn keep(unit: &mut Unit, id: Uuid, raw: &Payload, order: Option<OrderId>) -> Result<(), HubError> {
+    let now = unit.now();
+    let retain_until = now + unit.vault().kept().payloads_ms;
+    let name = Name { kind: sealed::PAYLOAD, key: &id.to_string() };
+    let bytes = unit.seal(name, retain_until, &raw.body);
+    payload::put(unit.db(), id, raw, order, now, retain_until, &bytes).await
 }
 
 /// Keeps a payload that is no order, whole, and says so to a person. Returns the exception.
@@ -200,7 +211,7 @@ pub async fn keep_unreadable(unit: &mut Unit, raw: &Payload, why: &Unreadable) -
         ..Default::default()
     };
     if exception::raise(unit.db(), id, now, raised).await? {
-        payload::put(unit.db(), payload, raw, None, now, now + PAYLOAD_KEPT).await?;
+        keep(unit, payload, raw, None).await?;
         unit.count(counter::MALFORMED_KEPT, 1);
         unit.wakes.news.insert(News::Exceptions);
         return Ok(id);

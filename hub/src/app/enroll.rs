@@ -6,9 +6,9 @@ use outpost_model::rejection::Rejection;
 use outpost_model::time::UtcMillis;
 use outpost_sync::PublicIdentity;
 
-use super::{lease, succeed, tell};
+use super::{lease, reference, succeed};
 use crate::error::{HubError, Verdict};
-use crate::store::{enrollment, product, recovery, site, stream};
+use crate::store::{enrollment, recovery, site, stream};
 use crate::wake::News;
 use crate::write::Unit;
 
@@ -28,10 +28,6 @@ pub struct NewToken {
 pub struct Terms {
     /// How serials are leased.
     pub sscc: SsccSettings,
-    /// Version of the rules in force.
-    pub rules_version: String,
-    /// Their text.
-    pub rules_text: String,
 }
 
 /// Makes a token for a site. Only its hash is kept.
@@ -93,9 +89,7 @@ pub async fn enroll(
         return Ok(Ok(secret.to_vec()));
     }
     lease::lease(unit, id, &terms.sscc).await?;
-    tell::rules(unit, id, &terms.rules_version, &terms.rules_text).await?;
-    let version = product::next_version(unit.db()).await?;
-    let all = product::told_since(unit.db(), 0).await?;
-    tell::products(unit, id, version, &all).await?;
+    // Its appliance may be new, or may have been there before with another past: it gets all of it.
+    reference::forget(unit, id).await?;
     Ok(Ok(secret.to_vec()))
 }

@@ -9,15 +9,13 @@ use sqlx::AnyConnection;
 use crate::error::HubError;
 use crate::ids::Ids;
 use crate::store::authority::{self, Life, Past};
-use crate::store::{case, enrollment, exception, outbox, product, recovery, serial, stream};
+use crate::store::{case, enrollment, exception, outbox, recovery, serial, stream};
 use crate::witness::{Testimony, Witness};
 use crate::write::Unit;
 
 /// Pages of the hub's own in one epoch: the numbers of a later one never meet those of an earlier one, whatever was
 /// lost of it.
 const PAGES_OF_EPOCH: u32 = 1 << 16;
-/// Versions of the product list that may have been lost with the database.
-const VERSIONS_LOST_MAX: i64 = 1 << 20;
 /// A site's word makes the hub begin a new epoch at most so often.
 const SUSPICION_EVERY_MS: i64 = 3_600_000;
 
@@ -133,7 +131,7 @@ fn testify(witness: &Witness, life: &Life) -> Result<(), HubError> {
 }
 
 /// What was issued once is not issued again: serials go on after those that were pledged, or far beyond where that is
-/// not known for certain; versions of the product list go on after any that a site may have.
+/// not known for certain. Versions of reference data name their epoch, and go on by that.
 async fn never_again(
     db: &mut AnyConnection,
     told: Option<&Testimony>,
@@ -146,7 +144,7 @@ async fn never_again(
         let most = sscc.serials() / 10;
         serial::skip(db, (sscc.serials() / 100).max(20 * block).min(most)).await?;
     }
-    product::skip_versions(db, VERSIONS_LOST_MAX).await
+    Ok(())
 }
 
 /// No serial is leased again that was pledged, whether its lease is in the database or not.

@@ -68,7 +68,7 @@ impl Carried {
     fn record(self) -> Result<Record, HubError> {
         let bytes =
             hex::decode(&self.bytes).map_err(|error| HubError::corrupt("errand", &self.key, error))?;
-        Ok(Record { kind: self.kind, key: self.key, bytes })
+        Ok(Record::new(self.kind, self.key, bytes))
     }
 }
 

@@ -3,11 +3,12 @@
 use outpost_model::id::{CaseId, RecordId};
 use outpost_model::intent::HubEvent;
 use outpost_sync::Record;
+use outpost_sync::seal::Name;
 
 use super::documents;
 use crate::error::HubError;
 use crate::store::label::{self, Bought, Label, State};
-use crate::store::{case, exception};
+use crate::store::{case, exception, sealed};
 use crate::wake::News;
 use crate::write::Unit;
 
@@ -59,7 +60,13 @@ pub async fn bought(unit: &mut Unit, label: &Label, purchase: &Purchase) -> Resu
         label_hash: blake3::hash(&purchase.zpl).to_hex().to_string(),
         record,
     };
-    let bytes = Record { kind: "label".to_owned(), key: record.to_string(), bytes: purchase.zpl.clone() };
+    // It shows a name and an address.
+    let key = record.to_string();
+    let name = Name { kind: sealed::LABEL, key: &key };
+    let retain_until = now + unit.vault().kept().labels_ms;
+    let bytes = unit.seal(name, retain_until, &purchase.zpl);
+    sealed::put(unit.db(), name, retain_until, &bytes).await?;
+    let bytes = Record::new(sealed::LABEL, key.clone(), bytes);
     documents::say(unit, &mut row, vec![bytes], vec![event]).await?;
     unit.wakes.news.insert(News::Case(label.case));
     Ok(())

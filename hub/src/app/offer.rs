@@ -4,15 +4,14 @@ use outpost_model::container;
 use outpost_model::fulfillment::Fulfillment;
 use outpost_model::header::{Header, HeaderLine, Promise, Service};
 use outpost_model::id::{CaseId, DocumentKey, RecordId};
-use outpost_model::order::{Contact, Delivery};
+use outpost_model::order::Delivery;
 use outpost_model::routing::Assignment;
-use outpost_model::time::UtcMillis;
 use outpost_sync::Record;
-use serde::Serialize;
+use outpost_sync::seal::Name;
 
 use super::documents;
 use crate::error::HubError;
-use crate::store::{case, contact, label, order, to_json};
+use crate::store::{case, label, order, sealed};
 use crate::wake::News;
 use crate::write::Unit;
 
@@ -31,12 +30,6 @@ pub struct Offer<'a> {
     pub rules: &'a str,
     /// Whether carrier labels are bought.
     pub labels: bool,
-}
-
-#[derive(Serialize)]
-struct ContactRecord<'a> {
-    contact: &'a Contact,
-    retain_until: UtcMillis,
 }
 
 /// Makes the case. Its promise must be booked already, in this transaction.
@@ -103,9 +96,9 @@ pub async fn offer(unit: &mut Unit, row: &order::Row, offer: &Offer<'_>) -> Resu
 
 /// The record that tells a site whom a case is for; nothing once that was deleted.
 pub async fn contact_record(unit: &mut Unit, record: RecordId) -> Result<Option<Record>, HubError> {
-    let Some((contact, retain_until)) = contact::get(unit.db(), record).await? else { return Ok(None) };
-    let bytes = to_json(&ContactRecord { contact: &contact, retain_until })?.into_bytes();
-    Ok(Some(Record { kind: "contact".to_owned(), key: record.to_string(), bytes }))
+    let key = record.to_string();
+    let bytes = sealed::get(unit.db(), Name { kind: sealed::CONTACT, key: &key }).await?;
+    Ok(bytes.map(|bytes| Record::new(sealed::CONTACT, key, bytes)))
 }
 
 fn lines(row: &order::Row, assignment: &Assignment) -> Result<Vec<HeaderLine>, HubError> {

@@ -5,12 +5,13 @@
 use outpost_model::id::{DocumentKey, SiteId, Sku};
 use outpost_model::page::{HubPageEvent, SkuQty};
 use outpost_model::quantity::Quantity;
+use outpost_sync::seal::Name;
 use outpost_sync::{DocumentId, Incarnation, Item, Record};
 
 use super::enroll::Terms;
-use super::{documents, lease, offer, tell};
+use super::{documents, lease, offer, reference};
 use crate::error::HubError;
-use crate::store::{authority, case, enrollment, item, product, recovery, rights, serial};
+use crate::store::{authority, case, enrollment, item, recovery, rights, sealed, serial};
 use crate::wake::News;
 use crate::write::Unit;
 
@@ -68,10 +69,7 @@ pub async fn begin_anew(unit: &mut Unit, site: &SiteId, terms: &Terms) -> Result
         documents::say_on_page(unit, site, vec![voided]).await?;
     }
     lease::lease(unit, site, &terms.sscc).await?;
-    tell::rules(unit, site, &terms.rules_version, &terms.rules_text).await?;
-    let version = product::next_version(unit.db()).await?;
-    let all = product::told_since(unit.db(), 0).await?;
-    tell::products(unit, site, version, &all).await?;
+    reference::forget(unit, site).await?;
     for row in case::live(unit.db(), site).await? {
         send_again(unit, site, row).await?;
     }
@@ -109,8 +107,11 @@ async fn send_again(unit: &mut Unit, site: &SiteId, mut row: case::Row) -> Resul
     if let Some(consignee) = header.consignee {
         records.extend(offer::contact_record(unit, consignee).await?);
     }
-    let labels: Vec<String> = row.state.bought.iter().map(|bought| bought.record.to_string()).collect();
-    records.extend(item::labels(unit.db(), site, &labels).await?);
+    for bought in &row.state.bought {
+        let key = bought.record.to_string();
+        let bytes = sealed::get(unit.db(), Name { kind: sealed::LABEL, key: &key }).await?;
+        records.extend(bytes.map(|bytes| Record::new(sealed::LABEL, key, bytes)));
+    }
     if !records.is_empty() {
         unit.append(site, &records.into_iter().map(Item::Record).collect::<Vec<_>>()).await?;
     }

@@ -15,7 +15,7 @@ use crate::store::payload;
 /// A payload, byte by byte. A browser saves it: what strangers sent is never shown as a page of ours.
 pub async fn payload(State(hub): State<Hub>, Path(id): Path<Uuid>) -> Result<Response, Problem> {
     let mut connection = hub.store.read().acquire().await.map_err(|error| failed(HubError::from(error)))?;
-    let body = payload::body(&mut connection, id).await.map_err(failed)?;
+    let body = payload::body(&mut connection, hub.store.vault(), id).await.map_err(failed)?;
     let body =
         body.ok_or_else(|| Problem::not_found("no_such_payload", "There is no such payload any more."))?;
     let headers: [(HeaderName, String); 4] = [

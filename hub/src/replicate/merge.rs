@@ -19,7 +19,7 @@ use super::apply::{Applied, refusal, set_aside};
 use super::parking::Parking;
 use super::project::{Before, OfSite, Projection};
 use super::reading::{ReadBatch, Reading};
-use crate::app::archive;
+use crate::app::{archive, reference};
 use crate::error::HubError;
 use crate::store::document::{self, Break, Frontier};
 use crate::store::place::Place;
@@ -206,7 +206,10 @@ impl<'b> Merge<'b> {
         incoming: &'b Incoming,
         reading: &Reading,
     ) -> Result<Result<(), Refused>, HubError> {
-        let Item::Change(change) = &incoming.item else { return Ok(Err("record_by_site")) };
+        let change = match &incoming.item {
+            Item::Change(change) => change,
+            Item::Record(record) => return reference::held(unit, site, record).await,
+        };
         if self.is_here(change, reading) {
             return Ok(Ok(()));
         }

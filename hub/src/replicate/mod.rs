@@ -8,6 +8,7 @@
 
 pub mod admit;
 pub mod apply;
+pub mod attach;
 pub mod crowd;
 pub mod driver;
 pub mod intake;

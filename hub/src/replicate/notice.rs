@@ -15,9 +15,10 @@ use crate::write::Unit;
 pub async fn heard(unit: &mut Unit, site: &SiteId, up: bool) -> Result<(), HubError> {
     unit.must_hold(site).await?;
     let now = unit.now();
-    line::note(unit.db(), site, up, now).await?;
+    let turned = line::note(unit.db(), site, up, now).await?;
     unit.wakes.news.insert(News::Site(site.clone()));
     unit.wakes.routing |= up;
+    unit.wakes.reference |= up && turned;
     Ok(())
 }
 

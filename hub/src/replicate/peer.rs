@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::apply::Applied;
-use super::{mending, notice, storing};
+use super::{attach, mending, notice, storing};
 use crate::Hub;
 use crate::app::{authority, succeed};
 use crate::error::HubError;
@@ -272,9 +272,8 @@ impl Peer {
                 match effect {
                     Effect::Publish { bytes, .. } => (self.publish)(&self.site, bytes),
                     Effect::Read { query, limit, bytes_max } => {
-                        let mut connection = self.hub.store.read().acquire().await?;
-                        let items =
-                            outbox::read(&mut connection, &self.site, &query, limit, bytes_max).await?;
+                        let (store, site) = (&self.hub.store, &self.site);
+                        let items = attach::read(store, site, &query, limit, bytes_max).await?;
                         inputs.push_back(Input::Read { query, items });
                     }
                     Effect::Store(batch) => {

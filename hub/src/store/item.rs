@@ -21,11 +21,10 @@ pub(super) fn item(row: &AnyRow) -> Result<Item, HubError> {
     let bytes: Vec<u8> = column(row, TABLE, "bytes")?;
     match column::<Option<String>>(row, TABLE, "doc")? {
         Some(doc) => change(doc, bytes).map(Item::Change),
-        None => Ok(Item::Record(Record {
-            kind: column(row, TABLE, "kind")?,
-            key: column(row, TABLE, "key")?,
-            bytes,
-        })),
+        None => {
+            let (kind, key) = (column::<String>(row, TABLE, "kind")?, column::<String>(row, TABLE, "key")?);
+            Ok(Item::Record(Record::new(kind, key, bytes)))
+        }
     }
 }
 
@@ -60,20 +59,6 @@ pub async fn own_changes(
         Inspection::of(change, &Limits::PROTOCOL).is_ok_and(|read| !theirs.contains_key(&read.author))
     };
     Ok(document.changes().map_err(damaged)?.into_iter().filter(own).collect())
-}
-
-/// Labels of a site that are kept, by the ids of their records.
-pub async fn labels(db: &mut AnyConnection, site: &SiteId, keys: &[String]) -> Result<Vec<Record>, HubError> {
-    let sql = "SELECT key, bytes FROM item WHERE kind = 'label' AND site = $1 AND key IN";
-    let rows = many::select(db, sql, "", Some(site.as_str()), keys).await?;
-    let record = |row| {
-        Ok(Record {
-            kind: "label".to_owned(),
-            key: column(row, TABLE, "key")?,
-            bytes: column(row, TABLE, "bytes")?,
-        })
-    };
-    rows.iter().map(record).collect()
 }
 
 /// Forgets labels of cases that are closed.

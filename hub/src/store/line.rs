@@ -23,22 +23,23 @@ pub struct Line {
     pub last_seen: UtcMillis,
 }
 
-/// Notes that a site was heard of, or has fallen silent when `up` is false.
-pub async fn note(db: &mut AnyConnection, site: &SiteId, up: bool, now: UtcMillis) -> Result<(), HubError> {
-    sqlx::query(
+/// Notes that a site was heard of, or has fallen silent when `up` is false. Says whether that is new.
+pub async fn note(db: &mut AnyConnection, site: &SiteId, up: bool, now: UtcMillis) -> Result<bool, HubError> {
+    let row = sqlx::query(
         "INSERT INTO line (site, up, since, last_seen) VALUES ($1, $2, $3, $4)
          ON CONFLICT (site) DO UPDATE SET
              since = CASE WHEN line.up = excluded.up THEN line.since ELSE excluded.since END,
              up = excluded.up,
-             last_seen = CASE WHEN excluded.up = 1 THEN excluded.last_seen ELSE line.last_seen END",
+             last_seen = CASE WHEN excluded.up = 1 THEN excluded.last_seen ELSE line.last_seen END
+         RETURNING since",
     )
     .bind(site.as_str())
     .bind(i64::from(up))
     .bind(now.0)
     .bind(if up { now.0 } else { 0 })
-    .execute(db)
+    .fetch_one(db)
     .await?;
-    Ok(())
+    Ok(column::<i64>(&row, TABLE, "since")? == now.0)
 }
 
 /// The line to one site, if it was ever heard of.

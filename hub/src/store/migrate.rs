@@ -13,6 +13,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0005_retired.sql"),
     include_str!("../../migrations/0006_workers.sql"),
     include_str!("../../migrations/0007_repair.sql"),
+    include_str!("../../migrations/0008_sealed.sql"),
+    include_str!("../../migrations/0009_reference.sql"),
 ];
 
 /// The version of the tables that this program writes.

@@ -8,7 +8,6 @@ pub mod authority;
 pub mod backup;
 pub mod block;
 pub mod case;
-pub mod contact;
 pub mod copy;
 pub mod counter;
 mod cursor;
@@ -35,13 +34,16 @@ pub mod product;
 pub mod quarantine;
 pub mod query;
 pub mod recovery;
+pub mod reference;
 pub mod repair;
 pub mod rights;
+pub mod sealed;
 pub mod serial;
 pub mod site;
 pub mod site_lease;
 pub mod stock;
 pub mod stream;
+pub mod vault;
 
 use std::time::Duration;
 
@@ -51,6 +53,7 @@ use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection, Executor, Row};
 
 use crate::error::HubError;
 use crate::witness::Witness;
+use vault::Vault;
 
 /// Which database it is. Only the runner of migrations, the way a transaction begins and the number of writers
 /// depend on it.
@@ -72,17 +75,15 @@ pub struct Store {
     witness: Witness,
     limits: limits::Limits,
     storage: Storage,
+    vault: Vault,
 }
 
 impl Store {
-    /// Opens the database and brings its tables up to date.
-    pub async fn open(url: &str, connections_max: u32) -> Result<Self, HubError> {
+    /// Opens the database and brings its tables up to date. The key store is open already: nothing that concerns a
+    /// person is written without it.
+    pub async fn open(url: &str, connections_max: u32, vault: Vault) -> Result<Self, HubError> {
         sqlx::any::install_default_drivers();
-        let dialect = match url.split_once(':').map(|(scheme, _)| scheme) {
-            Some("sqlite") => Dialect::Sqlite,
-            Some("postgres" | "postgresql") => Dialect::Postgres,
-            _ => return Err(HubError::Migration("the URL must begin with sqlite: or postgres:".to_owned())),
-        };
+        let dialect = Dialect::of(url)?;
         let options: AnyConnectOptions = url
             .parse::<AnyConnectOptions>()?
             .log_slow_statements(log::LevelFilter::Warn, Duration::from_secs(2));
@@ -103,7 +104,7 @@ impl Store {
         let read = pool(connections_max.saturating_sub(dialect.writers())).await?;
         first.close().await?;
         let (witness, limits) = Default::default();
-        Ok(Self { dialect, read, write, witness, limits, storage: Storage::new() })
+        Ok(Self { dialect, read, write, witness, limits, storage: Storage::new(), vault })
     }
 
     /// The same with what is written down about it outside.
@@ -136,6 +137,11 @@ impl Store {
         &self.read
     }
 
+    /// The key store.
+    pub fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
     /// Connections for the writers.
     pub(crate) fn write(&self) -> &AnyPool {
         &self.write
@@ -161,10 +167,20 @@ impl Store {
     pub async fn close(&self) {
         self.read.close().await;
         self.write.close().await;
+        self.vault.close().await;
     }
 }
 
 impl Dialect {
+    /// The database that a URL names.
+    fn of(url: &str) -> Result<Self, HubError> {
+        match url.split_once(':').map(|(scheme, _)| scheme) {
+            Some("sqlite") => Ok(Self::Sqlite),
+            Some("postgres" | "postgresql") => Ok(Self::Postgres),
+            _ => Err(HubError::Migration("the URL must begin with sqlite: or postgres:".to_owned())),
+        }
+    }
+
     /// Transactions that may write at the same time.
     pub fn writers(self) -> u32 {
         match self {

@@ -1,6 +1,6 @@
-//! Products and their barcodes, and the versions of the list that sites have been sent.
+//! Products and their barcodes. Which version of them a site has is the affair of reference data.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use outpost_model::id::Sku;
 use outpost_model::money::Money;
@@ -9,7 +9,7 @@ use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use super::many::{self, Cell};
-use super::{column, parsed, signed, unsigned};
+use super::{column, parsed, unsigned};
 use crate::error::HubError;
 
 const TABLE: &str = "product";
@@ -70,7 +70,7 @@ pub struct Told {
 }
 
 /// Writes products; existing ones are replaced.
-pub async fn put(db: &mut AnyConnection, products: &[Product], version: u64) -> Result<(), HubError> {
+pub async fn put(db: &mut AnyConnection, products: &[Product]) -> Result<(), HubError> {
     let rows = products
         .iter()
         .map(|product| {
@@ -85,7 +85,7 @@ pub async fn put(db: &mut AnyConnection, products: &[Product], version: u64) -> 
                 i64::from(product.height_mm).into(),
                 product.price.minor.into(),
                 product.price.currency.as_str().into(),
-                signed(version).into(),
+                Cell::Int(0),
             ]
         })
         .collect();
@@ -104,11 +104,7 @@ pub async fn put(db: &mut AnyConnection, products: &[Product], version: u64) -> 
 }
 
 /// Writes barcodes; an existing one is replaced.
-pub async fn put_barcodes(
-    db: &mut AnyConnection,
-    barcodes: &[(Sku, Barcode)],
-    version: u64,
-) -> Result<(), HubError> {
+pub async fn put_barcodes(db: &mut AnyConnection, barcodes: &[(Sku, Barcode)]) -> Result<(), HubError> {
     let rows = barcodes
         .iter()
         .map(|(sku, barcode)| {
@@ -122,14 +118,6 @@ pub async fn put_barcodes(
         rows,
     )
     .await?;
-    let skus: BTreeSet<&Sku> = barcodes.iter().map(|(sku, _)| sku).collect();
-    for sku in skus {
-        sqlx::query("UPDATE product SET version = $2 WHERE sku = $1")
-            .bind(sku.as_str())
-            .bind(signed(version))
-            .execute(&mut *db)
-            .await?;
-    }
     Ok(())
 }
 
@@ -145,26 +133,6 @@ pub async fn some(db: &mut AnyConnection, skus: &[Sku]) -> Result<Vec<Product>, 
     let keys: Vec<String> = skus.iter().map(ToString::to_string).collect();
     let rows = many::select(db, "SELECT * FROM product WHERE sku IN", "", None, &keys).await?;
     rows.iter().map(read).collect()
-}
-
-/// The next version of the list; versions only grow.
-pub async fn next_version(db: &mut AnyConnection) -> Result<u64, HubError> {
-    let row = sqlx::query(
-        "INSERT INTO site_record (site, kind, version) VALUES ('', 'products', 1)
-         ON CONFLICT (site, kind) DO UPDATE SET version = site_record.version + 1 RETURNING version",
-    )
-    .fetch_one(db)
-    .await?;
-    unsigned(&row, "site_record", "version")
-}
-
-/// Leaves out so many versions of the list.
-pub async fn skip_versions(db: &mut AnyConnection, versions: i64) -> Result<(), HubError> {
-    sqlx::query("UPDATE site_record SET version = version + $1 WHERE site = ''")
-        .bind(versions)
-        .execute(db)
-        .await?;
-    Ok(())
 }
 
 /// Notes that something was sent to a site; `false` when it was sent before.
@@ -183,27 +151,22 @@ pub async fn first_time(
     Ok(done.rows_affected() == 1)
 }
 
-/// Products that changed after a version, as sites are told of them, by SKU.
-pub async fn told_since(db: &mut AnyConnection, version: u64) -> Result<Vec<Told>, HubError> {
-    let rows = sqlx::query("SELECT * FROM product WHERE version > $1 ORDER BY sku")
-        .bind(signed(version))
-        .fetch_all(&mut *db)
-        .await?;
-    let products = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+/// Products as sites are told of them, of those of the SKUs that are there.
+pub async fn told(db: &mut AnyConnection, skus: &[Sku]) -> Result<BTreeMap<Sku, Told>, HubError> {
+    let products = some(db, skus).await?;
     let keys: Vec<String> = products.iter().map(|product| product.sku.to_string()).collect();
     let rows =
         many::select(db, "SELECT code, sku, qty FROM barcode WHERE sku IN", "ORDER BY code", None, &keys)
             .await?;
-    let mut barcodes: std::collections::BTreeMap<String, Vec<Barcode>> = Default::default();
+    let mut barcodes: BTreeMap<String, Vec<Barcode>> = BTreeMap::new();
     for row in &rows {
         let qty = u32::try_from(unsigned(row, "barcode", "qty")?)
             .map_err(|error| HubError::corrupt("barcode", "qty", error))?;
         let barcode = Barcode { code: column(row, "barcode", "code")?, qty };
         barcodes.entry(column(row, "barcode", "sku")?).or_default().push(barcode);
     }
-    Ok(products
-        .into_iter()
-        .map(|product| Told {
+    let told = products.into_iter().map(|product| {
+        let told = Told {
             barcodes: barcodes.remove(product.sku.as_str()).unwrap_or_default(),
             sku: product.sku,
             title: product.title,
@@ -213,8 +176,26 @@ pub async fn told_since(db: &mut AnyConnection, version: u64) -> Result<Vec<Told
             length_mm: product.length_mm,
             width_mm: product.width_mm,
             height_mm: product.height_mm,
-        })
-        .collect())
+        };
+        (told.sku.clone(), told)
+    });
+    Ok(told.collect())
+}
+
+/// The products that barcodes belong to now.
+pub async fn owners(db: &mut AnyConnection, codes: &[String]) -> Result<BTreeSet<Sku>, HubError> {
+    let rows = many::select(db, "SELECT sku FROM barcode WHERE code IN", "", None, codes).await?;
+    rows.iter().map(|row| parsed(row, "barcode", "sku")).collect()
+}
+
+/// Drops products and their barcodes.
+pub async fn remove(db: &mut AnyConnection, skus: &[Sku]) -> Result<(), HubError> {
+    for sku in skus {
+        for sql in ["DELETE FROM barcode WHERE sku = $1", "DELETE FROM product WHERE sku = $1"] {
+            sqlx::query(sql).bind(sku.as_str()).execute(&mut *db).await?;
+        }
+    }
+    Ok(())
 }
 
 fn read(row: &AnyRow) -> Result<Product, HubError> {

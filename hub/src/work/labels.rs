@@ -13,7 +13,7 @@ use crate::app::label as noting;
 use crate::carrier::{Carrier, CarrierError};
 use crate::error::HubError;
 use crate::store::label::{self, Label, State};
-use crate::store::{case, contact, exception, product};
+use crate::store::{case, exception, product, sealed};
 
 /// Purchases at a time.
 const PASS_MAX: i64 = 8;
@@ -107,10 +107,10 @@ async fn buy(
     };
     let header = row.state.header;
     let person = match header.consignee {
-        Some(record) => contact::get(&mut connection, record).await?,
+        Some(record) => sealed::contact(&mut connection, hub.store.vault(), record).await?,
         None => None,
     };
-    let Some((person, _)) = person else {
+    let Some(person) = person else {
         return Ok(Err(CarrierError::Hopeless("the order has no address")));
     };
     let skus: Vec<_> = header.lines.iter().map(|line| line.sku.clone()).collect();

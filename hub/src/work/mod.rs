@@ -6,7 +6,8 @@ pub mod backup;
 pub mod deadline;
 pub mod labels;
 mod parcel;
-mod retention;
+pub mod reference;
+pub mod retention;
 pub mod routing;
 pub mod site_leases;
 pub mod tide;
@@ -35,13 +36,18 @@ pub fn start(hub: &Hub, supervisor: &Supervisor, readiness: &Readiness) -> Resul
     supervisor.spawn("deadlines", deadline::run(hub.clone(), token.clone()));
     supervisor.spawn("archive", archive::run(hub.clone(), token.clone()));
     supervisor.spawn("tide", tide::run(hub.clone(), token.clone()));
+    supervisor.spawn("reference", reference::run(hub.clone(), token.clone()));
     supervisor.spawn("retention", retention::run(hub.clone(), token.clone()));
     if let Some(file) = hub.settings.rules.file.clone() {
         let (rules, name) = (hub.rules.clone(), file.display().to_string());
+        let wake = hub.wakers.reference.clone();
         let every = std::time::Duration::from_secs(2);
         supervisor.spawn(
             "rules",
-            outpost_daemon::watch_file(file, every, token, move |text| reload(&rules, &name, text)),
+            outpost_daemon::watch_file(file, every, token, move |text| {
+                reload(&rules, &name, text);
+                wake.notify_one();
+            }),
         );
     }
     Ok(())

@@ -160,7 +160,8 @@ impl Lane {
             self.store.write().begin_with(self.store.dialect().begin()).await?;
         let now = UtcMillis::from(self.clock.wall());
         self.ids.set_now(now);
-        let apart = (self.leases.clone(), self.store.witness().clone());
+        let (witness, vault) = (self.store.witness().clone(), self.store.vault().clone());
+        let apart = (self.leases.clone(), witness, vault);
         let unit = Unit::new(tx, self.number, now, self.ids.fork(), self.actor, apart);
         Ok(unit.with_limits(self.store.limits()))
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use outpost_model::id::SiteId;
 use outpost_model::time::UtcMillis;
+use outpost_sync::seal::{Name, RecordKey};
 use outpost_sync::{Change, Incarnation, Item};
 use sqlx::{Any, AnyConnection, Transaction};
 
@@ -13,6 +14,7 @@ use crate::site_lease::Leases;
 use crate::store::limits::Limits;
 use crate::store::parked::Room;
 use crate::store::stream::{self, Head};
+use crate::store::vault::{NewKey, Vault};
 use crate::store::{counter, exception, outbox, site_lease};
 use crate::wake::{News, Wakes};
 use crate::witness::Witness;
@@ -37,6 +39,9 @@ pub struct Unit {
     held: BTreeMap<SiteId, bool>,
     /// Sites whose errands were looked for.
     looked: BTreeSet<SiteId>,
+    vault: Vault,
+    /// Keys of what was sealed, to be kept before the transaction is.
+    keys: Vec<NewKey>,
     /// What the workers and screens are told after the commit.
     pub wakes: Wakes,
 }
@@ -48,7 +53,7 @@ impl Unit {
         now: UtcMillis,
         ids: Ids,
         actor: Incarnation,
-        (leases, witness): (Leases, Witness),
+        (leases, witness, vault): (Leases, Witness, Vault),
     ) -> Self {
         Self {
             tx,
@@ -65,6 +70,8 @@ impl Unit {
             leases,
             held: BTreeMap::new(),
             looked: BTreeSet::new(),
+            vault,
+            keys: Vec::new(),
             wakes: Wakes::default(),
         }
     }
@@ -101,6 +108,20 @@ impl Unit {
     /// How much of a site may wait for what it builds on.
     pub fn room(&self) -> Room {
         self.room
+    }
+
+    /// The key store.
+    pub fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
+    /// Seals a content with a key of its own, which is durable before this transaction is.
+    pub fn seal(&mut self, name: Name<'_>, retain_until: UtcMillis, content: &[u8]) -> Vec<u8> {
+        let secret = RecordKey::mint(self.ids.rng());
+        let sealed = secret.seal(name, retain_until.0, content, self.ids.rng());
+        let (kind, key) = (name.kind.to_owned(), name.key.to_owned());
+        self.keys.push(NewKey { kind, key, secret, retain_until });
+        sealed
     }
 
     /// Counts something for the statistics.
@@ -263,6 +284,8 @@ impl Unit {
             let pledged = self.witness.pledge(&self.pledges);
             pledged.map_err(|error| HubError::Keys(format!("serials could not be pledged: {error}")))?;
         }
+        // Keys first: after a crash in between, a key opens nothing; the other way round nobody could read a record.
+        self.vault.keep(&self.keys).await?;
         match self.tx.commit().await {
             Ok(()) => Ok(self.wakes),
             // The database answered: it has not committed. PostgreSQL says so with its codes; SQLite when it is busy.

@@ -1,6 +1,7 @@
 //! A database of its own for every test.
 
 use outpost_hub::store::Store;
+use outpost_hub::store::vault::{Kept, Vault};
 use sqlx::{AssertSqlSafe, Connection};
 use tempfile::TempDir;
 
@@ -42,7 +43,10 @@ impl Database {
 
     /// Opens it once more, beside whoever has it open.
     pub async fn store(&self) -> Store {
-        Store::open(&self.url, 4).await.unwrap()
+        let url = format!("sqlite://{}?mode=rwc", self.directory.path().join("vault.db").display());
+        let kept = Kept { contacts_ms: 1, payloads_ms: 1, labels_ms: 1, set_aside_ms: 1 };
+        let vault = Vault::open(&url, kept).await.unwrap();
+        Store::open(&self.url, 4, vault).await.unwrap()
     }
 
     /// A copy of it as it is now; nobody may have it open.

@@ -3,19 +3,24 @@
 use std::collections::BTreeMap;
 
 use outpost_hub::replicate::apply::{self, Applied};
-use outpost_hub::store::{enrollment, outbox, stream};
+use outpost_hub::replicate::attach;
+use outpost_hub::store::{enrollment, stream};
 use outpost_model::event::{Body, By, Event, Kind};
 use outpost_model::fact::SiteFact;
 use outpost_model::header::Header;
 use outpost_model::id::{CaseId, CommandId, DocumentKey, EventId, Sku};
 use outpost_model::page::{LedgerFact, PageHeader, SkuQty};
 use outpost_model::quantity::Quantity;
+use outpost_sync::seal::{Name, RecordKey, SealError};
 use outpost_sync::{
     Batch, Change, Document, DocumentId, Entry, Identity, Incarnation, Incoming, Item, Link, Position, Query,
     Record, Refusal,
 };
 
 use super::TestHub;
+
+/// What the double was given when it was enrolled.
+pub const SECRET: [u8; 32] = [9; 32];
 
 /// A site with an appliance.
 pub struct SiteDouble {
@@ -44,7 +49,7 @@ impl SiteDouble {
                 Box::pin(async move {
                     let now = unit.now();
                     enrollment::put_token(unit.db(), &token, &site, now).await?;
-                    enrollment::enroll(unit.db(), &token, &site, &public, &[9; 32], now).await?;
+                    enrollment::enroll(unit.db(), &token, &site, &public, &SECRET, now).await?;
                     let link = Link { incarnation, parent: None, last: 0 };
                     enrollment::note_incarnation(unit.db(), &site, public.install, &link, now).await
                 })
@@ -61,7 +66,8 @@ impl SiteDouble {
         let head = stream::peek(&mut db, &self.site).await.unwrap().unwrap();
         let after = Some(Position { incarnation: head.mark.incarnation, n: self.down });
         let query = Query::After { after };
-        let items = outbox::read(&mut db, &self.site, &query, 10_000, usize::MAX).await.unwrap();
+        drop(db);
+        let items = attach::read(&hub.hub.store, &self.site, &query, 10_000, usize::MAX).await.unwrap();
         for outgoing in items {
             assert_eq!(outgoing.mark.n, self.down + 1, "the stream has no gaps");
             self.down = outgoing.mark.n;
@@ -71,6 +77,13 @@ impl SiteDouble {
             }
         }
         assert_eq!(self.down, head.mark.n, "the stream ends where its row says");
+    }
+
+    /// The content of a sealed record, as only this site can read it.
+    pub fn open(&self, record: &Record) -> Result<Vec<u8>, SealError> {
+        let name = Name { kind: &record.kind, key: &record.key };
+        let key = RecordKey::unwrap(&SECRET, self.site.as_str(), name, &record.bytes, &record.attached)?;
+        key.open(name, &record.bytes)
     }
 
     fn merge(&mut self, change: Change) {

@@ -114,6 +114,9 @@ async fn what_a_site_books_and_grants_is_in_the_hub_when_it_is_acknowledged() {
         assert_eq!(world.number("SELECT qty FROM stock").await, 20);
         assert_eq!(world.number("SELECT granted - promised - returned FROM rights").await, 12);
         assert_eq!(world.number("SELECT COUNT(*) FROM quarantine").await, 0);
+        outpost_hub::work::reference::pass(&world.hub).await.unwrap();
+        pipe.wake().await;
+        pipe.until_quiet(&world, &mut site).await;
         let received = site.received.iter().filter(|incoming| matches!(incoming.item, Item::Record(_)));
         assert!(received.count() >= 1, "an enrolled site is told the rules");
         // Authority reaches as far as the site has acknowledged, no farther, and comes by itself.

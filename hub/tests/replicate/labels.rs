@@ -11,10 +11,10 @@ use axum::routing::post;
 use axum::{Json, Router};
 use base64::Engine;
 use outpost_config::CarrierSettings;
-use outpost_hub::app::label;
 use outpost_hub::app::offer::{self, Offer};
+use outpost_hub::app::{capture, label};
 use outpost_hub::carrier::Carrier;
-use outpost_hub::store::{contact, order};
+use outpost_hub::store::order;
 use outpost_hub::work::labels;
 use outpost_model::header::Promise;
 use outpost_model::id::{CaseId, OrderId, RecordId, SiteId};
@@ -29,7 +29,7 @@ use crate::site::SimSite;
 use crate::world::{World, databases};
 
 #[derive(Default)]
-struct Book {
+pub struct Book {
     /// Labels by idempotency key.
     sold: BTreeMap<String, Value>,
     calls: usize,
@@ -43,7 +43,7 @@ struct Book {
     requests: Vec<Value>,
 }
 
-type Shared = Arc<Mutex<Book>>;
+pub type Shared = Arc<Mutex<Book>>;
 
 async fn buy(
     State(book): State<Shared>,
@@ -81,7 +81,7 @@ async fn void(State(book): State<Shared>, Path(number): Path<String>) -> (Status
 }
 
 /// A carrier of its own, the hub's worker for it, and what it has seen.
-async fn carrier(world: &World) -> (Shared, CancellationToken) {
+pub async fn carrier(world: &World) -> (Shared, CancellationToken) {
     let book = Shared::default();
     let routes = Router::new()
         .route("/v1/labels", post(buy))
@@ -98,7 +98,7 @@ async fn carrier(world: &World) -> (Shared, CancellationToken) {
 }
 
 /// A ship case with its contact and its wanted label.
-async fn offer(world: &World, site: &SiteId) -> CaseId {
+pub async fn offer(world: &World, site: &SiteId) -> CaseId {
     let site = site.clone();
     world
         .run(move |unit| {
@@ -106,11 +106,11 @@ async fn offer(world: &World, site: &SiteId) -> CaseId {
             Box::pin(async move {
                 let (id, record) = (OrderId(unit.ids().uuid()), RecordId(unit.ids().uuid()));
                 let person = serde_json::from_value(json!({
-                    "name": "Ada", "address": ["Elm Street 1"], "city": "Berlin", "postal_code": "10115",
+                    "name": "Ada Lovelace", "address": ["Elm Street 1"], "city": "Berlin", "postal_code": "10115",
                     "country": "DE", "email": "ada@shop.example",
                 }))
                 .unwrap();
-                contact::put(unit.db(), record, id, UtcMillis(i64::MAX), &person).await?;
+                capture::keep_contact(unit, record, &person).await?;
                 let order = serde_json::from_value(json!({
                     "id": id, "channel": "web", "channel_ref": id.to_string(), "number": "#1001", "placed_at": 1,
                     "currency": "EUR", "total": { "minor": 900, "currency": "EUR" },
@@ -170,7 +170,7 @@ fn told(site: &SimSite) -> Vec<&'static str> {
     told
 }
 
-async fn until(world: &World, sql: &'static str) {
+pub async fn until(world: &World, sql: &'static str) {
     let patience = Duration::from_secs(30);
     let done = async {
         while world.number(sql).await == 0 {

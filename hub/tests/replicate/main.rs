@@ -12,6 +12,7 @@ mod limits;
 mod load;
 mod quarantine;
 mod repair;
+mod sealed;
 mod site;
 mod trust;
 mod world;

@@ -86,11 +86,7 @@ impl World {
     pub async fn enroll(&self, name: &str) -> SimSite {
         let site = SimSite::new(name, self.hub.identity.public());
         let (id, public) = (site.id.clone(), site.public());
-        let terms = Terms {
-            sscc: self.hub.settings.sscc.clone(),
-            rules_version: "1".to_owned(),
-            rules_text: String::new(),
-        };
+        let terms = Terms { sscc: self.hub.settings.sscc.clone() };
         self.run(move |unit| {
             let (id, terms) = (id.clone(), terms.clone());
             Box::pin(async move {
@@ -119,7 +115,7 @@ impl World {
         let (up, messages) = mpsc::channel(256);
         let cancel = CancellationToken::new();
         let task = tokio::spawn(peer.run(messages, cancel.clone()));
-        let mut pipe = Pipe { up, down, cancel, task, lost: 0, up_frames: 0 };
+        let mut pipe = Pipe { up, down, cancel, task, lost: 0, frames: Vec::new(), up_frames: 0 };
         pipe.say(Message::Input(Input::LineUp)).await;
         pipe.give(self, site, Input::LineUp).await;
         pipe
@@ -144,6 +140,8 @@ pub struct Pipe {
     task: tokio::task::JoinHandle<Result<(), HubError>>,
     /// Frames of the hub that are still to be lost.
     pub lost: usize,
+    /// All frames, of both.
+    pub frames: Vec<Vec<u8>>,
     pub up_frames: usize,
 }
 
@@ -162,6 +160,7 @@ impl Pipe {
     /// Hands a frame to the hub, whoever made it.
     pub async fn forward(&mut self, frame: Vec<u8>) {
         self.up_frames += 1;
+        self.frames.push(frame.clone());
         self.say(Message::Input(Input::Received(frame))).await;
     }
 
@@ -181,6 +180,7 @@ impl Pipe {
                 tokio::select! {
                     frame = self.down.recv() => {
                         let frame = frame.expect("the peer ended");
+                        self.frames.push(frame.clone());
                         if self.lost > 0 {
                             self.lost -= 1;
                             continue;

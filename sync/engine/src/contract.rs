@@ -64,7 +64,7 @@ fn must<T, E: Debug>(result: Result<T, E>) -> T {
 }
 
 fn record(key: &str) -> Item {
-    Item::Record(Record { kind: "label".to_owned(), key: key.to_owned(), bytes: key.as_bytes().to_vec() })
+    Item::Record(Record::new("label", key, key.as_bytes().to_vec()))
 }
 
 /// The founding change of a document and `entries` changes after it.

@@ -16,6 +16,9 @@ pub struct Record {
     pub key: String,
     /// Its content.
     pub bytes: Vec<u8>,
+    /// What travels with it and is no part of the stream: no digest covers it, only the signature of the frame, so
+    /// that it can be left out when its time has come. Empty when there is nothing, or nothing any more.
+    pub attached: Vec<u8>,
 }
 
 /// Why a record cannot travel.
@@ -29,6 +32,14 @@ pub enum RecordError {
         /// The longest allowed.
         max: usize,
     },
+    /// What is attached to it is too long.
+    #[error("{found} bytes are attached to a record: allowed are {max}")]
+    Attached {
+        /// How many bytes are attached.
+        found: usize,
+        /// The most allowed.
+        max: usize,
+    },
     /// Its kind or key is empty or too long.
     #[error("a record's kind and key have 1 to {max} and 0 to {max} bytes")]
     Name {
@@ -38,6 +49,11 @@ pub enum RecordError {
 }
 
 impl Record {
+    /// A record with nothing attached.
+    pub fn new(kind: impl Into<String>, key: impl Into<String>, bytes: Vec<u8>) -> Self {
+        Self { kind: kind.into(), key: key.into(), bytes, attached: Vec::new() }
+    }
+
     /// Checks the record against the limits of the protocol; both sides do.
     pub fn check(&self, limits: &Limits) -> Result<(), RecordError> {
         let max = limits.record_name_bytes_max;
@@ -46,6 +62,10 @@ impl Record {
         }
         if self.bytes.len() > limits.record_bytes_max {
             return Err(RecordError::TooLong { found: self.bytes.len(), max: limits.record_bytes_max });
+        }
+        let (found, max) = (self.attached.len(), limits.record_attached_bytes_max);
+        if found > max {
+            return Err(RecordError::Attached { found, max });
         }
         Ok(())
     }
@@ -61,7 +81,8 @@ pub enum Item {
 }
 
 impl Item {
-    /// The item in 32 bytes: BLAKE3 over a tag and its parts, each with its length before it.
+    /// The item in 32 bytes: BLAKE3 over a tag and its parts, each with its length before it. What is attached to a
+    /// record is not in it.
     pub fn digest(&self) -> Digest {
         let mut hasher = blake3::Hasher::new();
         let mut part = |bytes: &[u8]| {
@@ -96,7 +117,9 @@ impl Item {
     pub fn weight(&self) -> usize {
         match self {
             Self::Change(change) => change.bytes.len() + change.doc.as_str().len(),
-            Self::Record(record) => record.bytes.len() + record.kind.len() + record.key.len(),
+            Self::Record(record) => {
+                record.bytes.len() + record.kind.len() + record.key.len() + record.attached.len()
+            }
         }
     }
 }

@@ -12,6 +12,7 @@
 //! - A [`Session`] is the conversation of one site and the hub about both streams: frames, acknowledgements,
 //!   resending, lanes. It is the same state machine on both sides.
 //! - An [`Identity`] signs frames; [`PeerKeys`] verify them.
+//! - [`seal`] closes a record with a key of its own; [`reference`] signs versions of what one side tells the other.
 //!
 //! # Order of calls
 //!
@@ -34,7 +35,9 @@ mod leb;
 mod limits;
 pub mod lineage;
 mod progress;
+pub mod reference;
 pub mod repair;
+pub mod seal;
 mod session;
 mod settings;
 

@@ -24,6 +24,8 @@ pub struct Limits {
     pub record_bytes_max: usize,
     /// The longest kind or key of a record, in bytes; the shortest kind is 1.
     pub record_name_bytes_max: usize,
+    /// The most bytes that travel attached to a record.
+    pub record_attached_bytes_max: usize,
 }
 
 impl Limits {
@@ -39,6 +41,7 @@ impl Limits {
         document_entries_max: 4_096,
         record_bytes_max: 100 << 10,
         record_name_bytes_max: 128,
+        record_attached_bytes_max: 256,
     };
 
     /// Cuts entries into as many changes as they need: at most `operations` entries each, and no more bytes than a change

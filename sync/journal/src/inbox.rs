@@ -80,6 +80,23 @@ pub fn note_frame(
     Ok(())
 }
 
+/// Drops frames and records of a peer that were set aside before an instant, oldest first and at most `limit`. Changes
+/// stay: their documents wait for them.
+pub fn forget_set_aside(
+    conn: &Connection,
+    peer: &str,
+    before_ms: i64,
+    limit: usize,
+) -> Result<usize, JournalError> {
+    let dropped = conn
+        .prepare_cached(
+            "DELETE FROM sync_quarantine WHERE id IN (SELECT id FROM sync_quarantine
+                WHERE peer = ?1 AND doc IS NULL AND set_aside_at < ?2 ORDER BY id LIMIT ?3)",
+        )?
+        .execute(params![peer, before_ms, i64::try_from(limit).unwrap_or(i64::MAX)])?;
+    Ok(dropped)
+}
+
 /// How far a peer's incarnations are stored, oldest first.
 pub fn progress(conn: &Connection, peer: &str) -> Result<Vec<Progress>, JournalError> {
     let mut beyond: BTreeMap<i64, Vec<(u64, Digest)>> = BTreeMap::new();

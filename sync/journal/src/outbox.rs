@@ -207,7 +207,7 @@ fn outgoing(row: &Row<'_>) -> Result<Outgoing, JournalError> {
             let doc = damaged(DocumentId::new(doc).ok(), "a document's name")?;
             Item::Change(Change { doc, hash: ChangeHash(row.get(4)?), bytes: row.get(7)? })
         }
-        None => Item::Record(Record { kind: row.get(5)?, key: row.get(6)?, bytes: row.get(7)? }),
+        None => Item::Record(Record::new(row.get::<_, String>(5)?, row.get::<_, String>(6)?, row.get(7)?)),
     };
     Ok(Outgoing { mark, item })
 }

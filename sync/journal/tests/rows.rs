@@ -92,7 +92,7 @@ fn steps_of_a_sweep(length: u64) -> u64 {
     let (_dir, conn) = database();
     conn.execute_batch("BEGIN").unwrap();
     for n in 0..length {
-        let record = Record { kind: "scan".to_owned(), key: n.to_string(), bytes: Vec::new() };
+        let record = Record::new("scan", n.to_string(), Vec::new());
         journal::append(&conn, 1, &Item::Record(record)).unwrap();
     }
     conn.execute_batch("COMMIT").unwrap();
@@ -119,7 +119,7 @@ fn sweeps_go_round_and_find_what_has_become_forgettable_behind_them() {
     let (_dir, conn) = database();
     let marks: Vec<Mark> = (0..25)
         .map(|n| {
-            let record = Record { kind: "scan".to_owned(), key: n.to_string(), bytes: Vec::new() };
+            let record = Record::new("scan", n.to_string(), Vec::new());
             journal::append(&conn, 1, &Item::Record(record)).unwrap()
         })
         .collect();
@@ -133,7 +133,7 @@ fn sweeps_go_round_and_find_what_has_become_forgettable_behind_them() {
 #[test]
 fn an_acknowledgement_of_another_stream_forgets_nothing() {
     let (_dir, conn) = database();
-    let record = |key: &str| Record { kind: "scan".to_owned(), key: key.to_owned(), bytes: Vec::new() };
+    let record = |key: &str| Record::new("scan", key, Vec::new());
     let mark = journal::append(&conn, 1, &Item::Record(record("1"))).unwrap();
     let other = Mark { running: outpost_sync::Running([9; 32]), ..mark };
     assert_eq!(journal::acknowledge(&conn, &other).unwrap(), Acknowledged::Diverged);
@@ -150,7 +150,7 @@ fn a_life_in_which_nothing_was_written_is_nobodys_parent() {
     let (_dir, conn) = database();
     let life = |byte: u8| Incarnation([byte; 16]);
     assert_eq!(journal::mint(&conn, life(3)).unwrap().parent, None);
-    let record = Record { kind: "scan".to_owned(), key: String::new(), bytes: Vec::new() };
+    let record = Record::new("scan", "", Vec::new());
     let mark = journal::append(&conn, 1, &Item::Record(record)).unwrap();
     assert_eq!(journal::mint(&conn, life(4)).unwrap().parent, Some(mark.position()));
     assert_eq!(journal::mint(&conn, life(5)).unwrap().parent, Some(mark.position()));
@@ -179,7 +179,7 @@ fn a_position_of_the_log_is_never_given_twice() {
 #[test]
 fn a_record_waits_and_is_forgotten_when_it_is_acknowledged() {
     let (_dir, conn) = database();
-    let record = Record { kind: "scan".to_owned(), key: String::new(), bytes: vec![0; 100 << 10] };
+    let record = Record::new("scan", "", vec![0; 100 << 10]);
     let mark = journal::append(&conn, 7, &Item::Record(record.clone())).unwrap();
     let depth = journal::depth(&conn, &[]).unwrap();
     assert_eq!((depth.unacknowledged, depth.unsaved, depth.oldest_written_at_ms), (1, 1, Some(7)));
@@ -191,6 +191,9 @@ fn a_record_waits_and_is_forgotten_when_it_is_acknowledged() {
     assert_eq!(journal::forget(&conn, 100).unwrap().dropped, 0, "the newest row of all stays");
     journal::append(&conn, 8, &Item::Record(Record { bytes: vec![1], ..record.clone() })).unwrap();
     assert_eq!(journal::forget(&conn, 100).unwrap().dropped, 1);
+    let attached = |len| Item::Record(Record { attached: vec![7; len], ..record.clone() });
+    assert!(journal::append(&conn, 9, &attached(257)).is_err());
+    journal::append(&conn, 9, &attached(256)).unwrap();
     let long = Record { bytes: vec![0; (100 << 10) + 1], ..record };
     assert!(matches!(journal::append(&conn, 7, &Item::Record(long)), Err(JournalError::Record(_))));
 }
@@ -243,6 +246,6 @@ fn migrating_again_changes_nothing_and_a_later_schema_is_refused() {
 fn nothing_is_appended_before_an_incarnation_is_minted() {
     let conn = Connection::open_in_memory().unwrap();
     journal::migrate(&conn).unwrap();
-    let record = Item::Record(Record { kind: "scan".to_owned(), key: String::new(), bytes: Vec::new() });
+    let record = Item::Record(Record::new("scan", "", Vec::new()));
     assert!(matches!(journal::append(&conn, 1, &record), Err(JournalError::NoIncarnation)));
 }

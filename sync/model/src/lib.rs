@@ -34,6 +34,7 @@ pub mod page;
 pub mod promise;
 pub mod quantity;
 pub mod rejection;
+pub mod retention;
 pub mod rights;
 pub mod routing;
 pub mod site_day;

@@ -57,6 +57,35 @@ pub(crate) fn survive(durable: &[u8], pending: &[&Op], loss: Loss, rng: &mut Std
         }
         Loss::Tail { .. } | Loss::Head { .. } | Loss::Sectors { .. } => {}
     }
+    // A file system cuts a file in one step of its log: what lay behind the cut is all there or all gone, and what was
+    // written afterwards is not there without it.
+    let shortened = shortenings(durable.len() as u64, pending);
+    let done = match loss {
+        _ if shortened.is_empty() => 0,
+        Loss::Tail { kept } => {
+            let there = (pending.len() as f64 * kept) as usize;
+            shortened.iter().filter(|at| **at < there).count()
+        }
+        _ => rng.random_range(0..=shortened.len()),
+    };
+    let (mut bytes, mut from) = (durable.to_vec(), 0);
+    for at in &shortened[..done] {
+        bytes = survive_in_sectors(&bytes, &pending[from..*at], loss, rng);
+        apply(&mut bytes, pending[*at]);
+        from = at + 1;
+    }
+    let to = shortened.get(done).copied().unwrap_or(pending.len());
+    survive_in_sectors(&bytes, &pending[from..to], loss, rng)
+}
+
+/// The operations that make the file shorter than it was.
+fn shortenings(durable: u64, pending: &[&Op]) -> Vec<usize> {
+    let sizes = sizes(durable, pending);
+    let shorter = |at: &usize| matches!(pending[*at], Op::Truncated { size, .. } if *size < sizes[*at]);
+    (0..pending.len()).filter(shorter).collect()
+}
+
+fn survive_in_sectors(durable: &[u8], pending: &[&Op], loss: Loss, rng: &mut StdRng) -> Vec<u8> {
     let sizes = sizes(durable.len() as u64, pending);
     let extent = sizes.iter().copied().max().unwrap_or(0);
     let cut = match loss {
@@ -234,6 +263,26 @@ mod tests {
             let bytes = after(Loss::Sectors { lost: 0.5 }, &ops, seed);
             assert_eq!(bytes[..100], [1; 100], "what was synced and not touched stays");
         }
+    }
+
+    #[test]
+    fn a_file_is_cut_as_a_whole_or_not_at_all() {
+        let ops = [write(0, 2, 1024), Op::Truncated { file: 0, size: 0 }, write(0, 7, 32)];
+        let (mut gone, mut there) = (0, 0);
+        for seed in 0..500 {
+            let bytes = after(Loss::any(&mut StdRng::seed_from_u64(seed)), &ops, seed);
+            if bytes.len() == 1024 {
+                there += 1;
+                assert!(
+                    bytes.chunks(512).all(|sector| matches!(sector[0], 1 | 2)),
+                    "nothing from after the cut"
+                );
+            } else {
+                gone += 1;
+                assert!(bytes.len() <= 32, "{} bytes", bytes.len());
+            }
+        }
+        assert!(gone > 100 && there > 100, "{gone} cut, {there} not");
     }
 
     #[test]

@@ -89,6 +89,12 @@ impl HubNode {
             let Some(running) = &mut self.running else { return Ok(work) };
             work |= running.hub.wakers.routing.notified().now_or_never().is_some();
             work |= running.hub.wakers.labels.notified().now_or_never().is_some();
+            if running.hub.wakers.reference.notified().now_or_never().is_some() {
+                let hub = running.hub.clone();
+                self.hands.set(self.clocks.reading(now));
+                self.runtime.block_on(work::reference::pass(&hub))?;
+                continue;
+            }
             if let Ok(site) = running.streams.try_recv() {
                 self.give(now, &site, Input::Woken)?;
                 continue;
@@ -144,10 +150,11 @@ impl HubNode {
         Ok(())
     }
 
-    /// The authority worker's pass.
+    /// The passes of the workers for reference data and for authority.
     pub fn renew(&mut self, now: u64) -> Result<()> {
         self.set_hands(now);
         let Some(hub) = self.hub().cloned() else { return Ok(()) };
+        self.runtime.block_on(work::reference::pass(&hub))?;
         Ok(self.runtime.block_on(work::authority::pass(&hub, true))?)
     }
 

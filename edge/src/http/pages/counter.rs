@@ -6,13 +6,14 @@ use axum::response::Response;
 use outpost_daemon::extract::Query;
 use outpost_model::fulfillment::{Fulfillment, Milestone};
 use outpost_model::header::Service;
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 use serde::Deserialize;
 
 use super::person::Person;
 use super::shell::{Frame, Shell, Tab};
 use super::{PageError, show};
 use crate::state::AppState;
+use crate::store::query::pickup;
 use crate::store::{StoreError, StoreResult, case, record};
 
 /// Orders that a search shows at most: a longer list is better narrowed than read.
@@ -61,7 +62,7 @@ fn build(conn: &Connection, frame: &Frame, q: &str) -> StoreResult<CounterPage> 
     let q: String = q.trim().chars().take(QUERY_MAX).collect();
     let mut found = Vec::new();
     if !q.is_empty() {
-        for state in search(conn, &q)? {
+        for state in search(conn, frame, &q)? {
             found.push(hit(conn, frame, &state)?);
         }
     }
@@ -69,22 +70,29 @@ fn build(conn: &Connection, frame: &Frame, q: &str) -> StoreResult<CounterPage> 
 }
 
 /// Pickups whose number ends in the text, whose customer has it in the name, or whose phone ends in it.
-fn search(conn: &Connection, q: &str) -> StoreResult<Vec<Fulfillment>> {
+fn search(conn: &Connection, frame: &Frame, q: &str) -> StoreResult<Vec<Fulfillment>> {
     let escaped: String = q.to_lowercase().chars().flat_map(escape).collect();
-    let mut statement = conn.prepare_cached(
-        "SELECT f.case_id, f.state FROM fulfillment f LEFT JOIN contact c ON c.record_id = f.consignee
-         WHERE f.service <> ?1
-           AND (lower(f.order_number) LIKE '%' || ?2 ESCAPE '\\' OR c.search LIKE '%' || ?2 || '%' ESCAPE '\\')
-         ORDER BY f.needs_work DESC, f.pick_by LIMIT ?3",
+    let (ship, vault) = (Service::Ship.as_str(), &frame.site.vault);
+    let mut by_number = conn.prepare_cached(
+        "SELECT case_id, consignee FROM fulfillment
+         WHERE service <> ?1 AND lower(order_number) LIKE '%' || ?2 ESCAPE '\\'
+         ORDER BY needs_work DESC, pick_by LIMIT ?3",
     )?;
-    let rows = statement.query_map(params![Service::Ship.as_str(), escaped, HITS_MAX], |row| {
-        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
-    })?;
-    rows.map(|row| {
-        let (id, state) = row.map_err(StoreError::from)?;
-        case::parse(id, &state)
-    })
-    .collect()
+    let mut by_name = conn.prepare_cached(
+        "SELECT case_id, consignee FROM fulfillment WHERE service <> ?1 AND consignee IS NOT NULL
+         ORDER BY needs_work DESC, pick_by LIMIT ?2",
+    )?;
+    let hits = HITS_MAX as usize;
+    let mut ids = pickup::matching(conn, vault, &mut by_number, &[&ship, &escaped, &HITS_MAX], None, hits)?;
+    let named = pickup::matching(conn, vault, &mut by_name, &[&ship, &pickup::OPENED_MAX], Some(q), hits)?;
+    let fresh: Vec<String> = named.into_iter().filter(|id| !ids.contains(id)).collect();
+    ids.extend(fresh);
+    ids.truncate(hits);
+    let loaded = ids.iter().map(|id| {
+        let id = id.parse().map_err(|error| StoreError::corrupt("fulfillment", id, error))?;
+        Ok(case::load(conn, id)?.map(|row| row.state))
+    });
+    loaded.filter_map(Result::transpose).collect()
 }
 
 /// A character as `LIKE` takes it for itself.
@@ -95,7 +103,7 @@ fn escape(c: char) -> impl Iterator<Item = char> {
 
 fn hit(conn: &Connection, frame: &Frame, case: &Fulfillment) -> StoreResult<Hit> {
     let contact = match case.header.consignee {
-        Some(record) => record::load_contact(conn, record)?,
+        Some(record) => record::load_contact(conn, &frame.site.vault, record)?,
         None => None,
     };
     let here = case.here().get();

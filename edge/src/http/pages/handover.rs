@@ -64,7 +64,7 @@ fn build(conn: &Connection, frame: &Frame, row: &CaseRow) -> StoreResult<Handove
     let header = &case.header;
     let products = Products::of(conn, case)?;
     let contact = match header.consignee {
-        Some(record) => record::load_contact(conn, record)?,
+        Some(record) => record::load_contact(conn, &frame.site.vault, record)?,
         None => None,
     };
     let tries_max = frame.site.rules.current().rules.pickup.code_tries_max;

@@ -17,6 +17,7 @@ use outpost_model::order::Contact;
 use outpost_model::quantity::Quantity;
 use outpost_model::stock::{Movement, MovementReason, Place, StockKey, StockStatus};
 use outpost_model::time::UtcMillis;
+use outpost_sync::seal::{Name, RecordKey};
 use uuid::Uuid;
 
 use super::routes;
@@ -27,6 +28,7 @@ use crate::rig::Rig;
 use crate::store::case::{self, CaseRow};
 use crate::store::print_job::{NewPrintJob, PrintKind};
 use crate::store::product::{self, Product, ProductBarcode};
+use crate::store::vault::{NewKey, Vault};
 use crate::store::{exception, record, stock};
 
 const MINUTE: i64 = 60_000;
@@ -216,15 +218,13 @@ pub(in crate::http) fn shop() -> Shop {
         stock::apply(&conn, &opening).unwrap();
     }
     for story in stories(now) {
-        let contact = record::ContactRecord {
-            contact: Contact {
-                name: "Ada <b>Lovelace</b>".to_owned(),
-                phone: Some("+49 30 1234567".to_owned()),
-                ..Contact::default()
-            },
-            retain_until: now + 100 * MINUTE,
+        let contact = Contact {
+            name: "Ada <b>Lovelace</b>".to_owned(),
+            phone: Some("+49 30 1234567".to_owned()),
+            ..Contact::default()
         };
-        record::save_contact(&conn, story.case.header.consignee.unwrap(), &contact).unwrap();
+        let consignee = story.case.header.consignee.unwrap();
+        keep_contact(&conn, &rig.state.site.vault, consignee, &contact, now + 100 * MINUTE);
         case::save(
             &conn,
             None,
@@ -328,9 +328,28 @@ fn print_jobs(conn: &rusqlite::Connection, now: UtcMillis) {
             asked_by: "s-1@scan-1".to_owned(),
             expires_at: now + 30 * MINUTE,
         };
-        let id = print::queue(conn, now, &job).unwrap().unwrap();
+        let id = print::queue(conn, now, &job, &mut |_, bytes| bytes.to_vec()).unwrap().unwrap();
         for input in inputs {
-            print::change(conn, now, &PrintChange::step(id, *input)).unwrap().unwrap();
+            print::change(conn, now, &PrintChange::step(id, *input), &mut |_, bytes| bytes.to_vec())
+                .unwrap()
+                .unwrap();
         }
     }
+}
+
+/// A contact as the hub would have sent it.
+fn keep_contact(
+    conn: &rusqlite::Connection,
+    vault: &Vault,
+    id: RecordId,
+    contact: &Contact,
+    retain_until: UtcMillis,
+) {
+    let mut rng = <rand::rngs::StdRng as rand::SeedableRng>::seed_from_u64(1);
+    let (name, secret) = (id.to_string(), RecordKey::mint(&mut rng));
+    let name = Name { kind: record::CONTACT, key: &name };
+    let sealed = secret.seal(name, retain_until.0, &serde_json::to_vec(contact).unwrap(), &mut rng);
+    record::save_sealed(conn, name, &sealed, retain_until, UtcMillis(0)).unwrap();
+    let (kind, key) = (name.kind.to_owned(), name.key.to_owned());
+    vault.keep(&[NewKey { kind, key, secret, retain_until }]).unwrap();
 }

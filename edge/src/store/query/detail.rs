@@ -105,7 +105,7 @@ pub fn load(
         line_detail(conn, line.line, &line.sku, state.lines.get(&line.line).copied().unwrap_or_default())
     });
     let contact = match state.header.consignee {
-        Some(record) if with_contact => record::load_contact(conn, record)?,
+        Some(record) if with_contact => record::load_contact(conn, &site.vault, record)?,
         _ => None,
     };
     let tries_max = site.rules.current().rules.pickup.code_tries_max;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
+use crate::store::vault::Vault;
 use crate::store::{StoreError, StoreResult, open_reader};
 
 /// Connections that are kept open.
@@ -17,6 +18,7 @@ pub struct Readers {
     path: Arc<PathBuf>,
     idle: Arc<Mutex<Vec<Connection>>>,
     turns: Arc<Semaphore>,
+    vault: Vault,
 }
 
 /// Why a read gave nothing.
@@ -40,7 +42,13 @@ impl Readers {
             path: Arc::new(path.to_owned()),
             idle: Arc::default(),
             turns: Arc::new(Semaphore::new(READERS_MAX)),
+            vault: Vault::beside(path),
         }
+    }
+
+    /// The keys of what concerns a person, for reading: screens do not wait for the writer here either.
+    pub fn vault(&self) -> Vault {
+        self.vault.clone()
     }
 
     /// Runs a read in one transaction, so that all it sees belongs together.

@@ -47,9 +47,12 @@ pub(super) async fn import(unit: &mut Unit, rows: Vec<Row>, report: &mut Report)
         return Ok(());
     }
     let barcodes: Vec<(Sku, Barcode)> = barcodes.into_values().collect();
-    let version = product::next_version(unit.db()).await?;
-    product::put_barcodes(unit.db(), &barcodes, version).await?;
-    tell_products(unit, version).await
+    let codes: Vec<String> = barcodes.iter().map(|(_, barcode)| barcode.code.clone()).collect();
+    // A barcode that moves changes two products.
+    let mut touched = product::owners(unit.db(), &codes).await?;
+    touched.extend(barcodes.iter().map(|(sku, _)| sku.clone()));
+    product::put_barcodes(unit.db(), &barcodes).await?;
+    tell_products(unit, touched.into_iter().collect()).await
 }
 
 fn read(row: &Row) -> Result<(Sku, Barcode), Wrong> {

@@ -7,10 +7,12 @@ mod sites;
 mod stock;
 mod table;
 
+use outpost_model::id::Sku;
 use outpost_model::rejection::Rejection;
 use serde::Serialize;
 
 use crate::error::{HubError, Verdict};
+use crate::store::{product, to_json};
 use crate::write::Unit;
 
 /// The most rows in one file.
@@ -27,6 +29,8 @@ pub enum Kind {
     Sites,
     /// Opening stock.
     Stock,
+    /// Products that are not sold any more.
+    RemovedProducts,
 }
 
 impl std::str::FromStr for Kind {
@@ -37,7 +41,8 @@ impl std::str::FromStr for Kind {
             "barcodes" => Ok(Self::Barcodes),
             "sites" => Ok(Self::Sites),
             "stock" => Ok(Self::Stock),
-            _ => Err("allowed are products, barcodes, sites and stock".to_owned()),
+            "removed-products" => Ok(Self::RemovedProducts),
+            _ => Err("allowed are products, barcodes, sites, stock and removed-products".to_owned()),
         }
     }
 }
@@ -75,6 +80,7 @@ pub async fn import(unit: &mut Unit, kind: Kind, file: &[u8]) -> Result<Verdict<
         Kind::Barcodes => (&barcodes::COLUMNS, ROWS_MAX),
         Kind::Sites => (&sites::COLUMNS, ROWS_MAX),
         Kind::Stock => (&stock::COLUMNS, ROWS_MAX),
+        Kind::RemovedProducts => (&products::REMOVED_COLUMNS, ROWS_MAX),
     };
     let mut report = Report::default();
     let rows = match table::read(file, columns, rows_max, &mut report) {
@@ -86,17 +92,18 @@ pub async fn import(unit: &mut Unit, kind: Kind, file: &[u8]) -> Result<Verdict<
         Kind::Barcodes => barcodes::import(unit, rows, &mut report).await?,
         Kind::Sites => sites::import(unit, rows, &mut report).await?,
         Kind::Stock => stock::import(unit, rows, &mut report).await?,
+        Kind::RemovedProducts => products::remove(unit, rows, &mut report).await?,
     }
     report.refused.sort_by_key(|refused| refused.line);
     Ok(Ok(report))
 }
 
-/// Sends what has changed in the product list to every enrolled site.
-async fn tell_products(unit: &mut Unit, version: u64) -> Result<(), HubError> {
-    let changed = crate::store::product::told_since(unit.db(), version - 1).await?;
-    for site in crate::store::enrollment::sites(unit.db()).await? {
-        super::tell::products(unit, &site, version, &changed).await?;
-    }
+/// Brings the list that sites work by up to date with these products; what is gone is gone there too.
+async fn tell_products(unit: &mut Unit, skus: Vec<Sku>) -> Result<(), HubError> {
+    let told = product::told(unit.db(), &skus).await?;
+    let items = skus.iter().map(|sku| Ok((sku.to_string(), told.get(sku).map(to_json).transpose()?)));
+    let items = items.collect::<Result<Vec<_>, HubError>>()?;
+    super::reference::put(unit, super::reference::PRODUCTS, items).await?;
     Ok(())
 }
 

@@ -11,6 +11,8 @@ use crate::error::HubError;
 use crate::store::product::{self, Product};
 use crate::write::Unit;
 
+pub(super) const REMOVED_COLUMNS: [&str; 1] = ["sku"];
+
 pub(super) const COLUMNS: [&str; 10] = [
     "sku",
     "title",
@@ -47,9 +49,30 @@ pub(super) async fn import(unit: &mut Unit, rows: Vec<Row>, report: &mut Report)
         return Ok(());
     }
     let products: Vec<Product> = products.into_values().collect();
-    let version = product::next_version(unit.db()).await?;
-    product::put(unit.db(), &products, version).await?;
-    tell_products(unit, version).await
+    product::put(unit.db(), &products).await?;
+    tell_products(unit, products.into_iter().map(|product| product.sku).collect()).await
+}
+
+/// Products that are not sold any more: `sku`. Orders that name them go on; new ones wait for a person.
+pub(super) async fn remove(unit: &mut Unit, rows: Vec<Row>, report: &mut Report) -> Result<(), HubError> {
+    let mut skus: BTreeMap<Sku, u64> = BTreeMap::new();
+    for row in &rows {
+        match row.parse::<Sku>("sku", "sku") {
+            Ok(sku) => {
+                skus.entry(sku).or_insert(row.line);
+            }
+            Err(Wrong(code, sentence)) => report.refuse(row.line, code, sentence),
+        }
+    }
+    let all: Vec<Sku> = skus.keys().cloned().collect();
+    let known = product::known(unit.db(), &all).await?;
+    for (sku, line) in skus.iter().filter(|(sku, _)| !known.contains(*sku)) {
+        report.refuse(*line, "unknown_sku", format!("The product {sku} is not known."));
+    }
+    let known: Vec<Sku> = known.into_iter().collect();
+    report.accepted += known.len() as u64;
+    product::remove(unit.db(), &known).await?;
+    tell_products(unit, known).await
 }
 
 fn read(row: &Row) -> Result<Product, Wrong> {

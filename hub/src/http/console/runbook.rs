@@ -34,6 +34,14 @@ const APPROVE: &str = "Approve the order when it may go on, or cancel it.";
 
 const RUNBOOKS: &[Runbook] = &[
     Runbook {
+        code: "reference_refused",
+        means: "A site could not take new products or rules; it works on with the version before.",
+        steps: &[
+            "The sentence says why: `unreadable_content` means that the site runs an older version, or that the rules are wrong.",
+            "Update the site, or import corrected data: the next version is tried anew.",
+        ],
+    },
+    Runbook {
         code: "no_site_left",
         means: "No site can deliver what is left of the order: each has failed, lacks stock, is silent or was ruled out.",
         steps: &[

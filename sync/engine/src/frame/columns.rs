@@ -55,6 +55,9 @@ pub(super) struct Columns {
     /// Records: kind, key, content.
     #[serde(rename = "r", default, skip_serializing_if = "Vec::is_empty")]
     pub records: Vec<(String, String, ByteBuf)>,
+    /// What is attached to the records, in their order; absent when nothing is attached to any of them.
+    #[serde(rename = "b", default, skip_serializing_if = "Vec::is_empty")]
+    pub attached: Vec<ByteBuf>,
     /// The texts of all entries.
     #[serde(rename = "x", default, skip_serializing_if = "TextColumns::is_empty")]
     pub texts: TextColumns,
@@ -92,6 +95,7 @@ pub(crate) fn encode(
                 columns.forms.push(form::RECORD);
                 let bytes = ByteBuf::from(record.bytes.clone());
                 columns.records.push((record.kind.clone(), record.key.clone(), bytes));
+                columns.attached.push(ByteBuf::from(record.attached.clone()));
             }
             Item::Change(change) => {
                 let inspection = Inspection::of(change, &Limits::PROTOCOL).ok();
@@ -107,6 +111,9 @@ pub(crate) fn encode(
     }
     if columns.counts.iter().all(|count| *count == 1) {
         columns.counts.clear();
+    }
+    if columns.attached.iter().all(|attached| attached.is_empty()) {
+        columns.attached.clear();
     }
     columns.ids = IdColumns::of(entries.iter().map(|(_, entry)| entry.id.as_str()));
     let texts: Vec<_> = entries.iter().map(|(doc, entry)| (*doc, entry.text.as_str())).collect();

@@ -57,6 +57,7 @@ fn items(
     let ids = columns.ids.read(texts.len());
     let ids = ids.ok_or(Unreadable::Malformed("its ids are not as many as its entries"))?;
     let entries = ids.into_iter().zip(texts).map(|(id, text)| Entry { id, text }).collect::<Vec<_>>();
+    let attaches = !columns.attached.is_empty();
     let mut reading = Reading {
         incarnation,
         memory,
@@ -70,6 +71,8 @@ fn items(
         counts: counts.into_iter(),
         entries: entries.into_iter(),
         records: columns.records.into_iter(),
+        attached: columns.attached.into_iter(),
+        attaches,
         docs: names,
     };
     let mut items = Vec::with_capacity(numbers.len());
@@ -130,6 +133,9 @@ struct Reading<'a> {
     counts: std::vec::IntoIter<usize>,
     entries: std::vec::IntoIter<Entry>,
     records: std::vec::IntoIter<(String, String, ByteBuf)>,
+    attached: std::vec::IntoIter<ByteBuf>,
+    /// Whether every record has something attached, if only nothing.
+    attaches: bool,
 }
 
 impl Reading<'_> {
@@ -137,8 +143,12 @@ impl Reading<'_> {
         let short = Unreadable::Malformed("a column is too short");
         match form {
             form::RECORD => {
-                let (kind, key, bytes) = self.records.next().ok_or(short)?;
-                let record = Record { kind, key, bytes: bytes.into_vec() };
+                let (kind, key, bytes) = self.records.next().ok_or(short.clone())?;
+                let attached = match self.attaches {
+                    true => self.attached.next().ok_or(short)?.into_vec(),
+                    false => Vec::new(),
+                };
+                let record = Record { kind, key, bytes: bytes.into_vec(), attached };
                 record
                     .check(&Limits::PROTOCOL)
                     .map_err(|_| Unreadable::Malformed("a record is out of limits"))?;
@@ -213,6 +223,7 @@ impl Reading<'_> {
 
     fn is_used_up(&self) -> bool {
         let sizes = [self.raw.len(), self.full.len(), self.deps.len(), self.back.len(), self.counts.len()];
-        sizes.iter().all(|left| *left == 0) && self.entries.len() == 0 && self.records.len() == 0
+        let records = [self.records.len(), self.attached.len()];
+        sizes.iter().chain(&records).all(|left| *left == 0) && self.entries.len() == 0
     }
 }

@@ -53,7 +53,7 @@ fn round_trip(items: &[Item]) {
 fn every_form_of_item_is_rebuilt_byte_by_byte() {
     let (mut one, founding) = document("case/1");
     let (mut two, _) = document("case/2");
-    let record = Record { kind: "label".to_owned(), key: "1".to_owned(), bytes: vec![0, 1, 2] };
+    let record = Record { attached: vec![9; 48], ..Record::new("label", "1", vec![0, 1, 2]) };
     let items = [
         founding,
         append(&mut one, "0190b3a4c5d67e8f9a0b1c2d3e4f5061.0", "{}"),

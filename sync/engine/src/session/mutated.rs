@@ -29,7 +29,7 @@ fn items() -> Vec<Item> {
             Entry { id: format!("0190b3a4c5d67e8f9a0b1c2d3e4f506{n}.0"), text: format!("{{\"n\":{n}}}") };
         items.extend(document.append(&[entry]).unwrap().map(Item::Change));
     }
-    items.push(Item::Record(Record { kind: "label".to_owned(), key: "1".to_owned(), bytes: vec![7; 40] }));
+    items.push(Item::Record(Record::new("label", "1", vec![7; 40])));
     items
 }
 

@@ -222,7 +222,7 @@ impl Replica {
     }
 
     pub fn record(&mut self, key: &str, bytes: Vec<u8>) {
-        self.journal(Item::Record(Record { kind: "person".to_owned(), key: key.to_owned(), bytes }));
+        self.journal(Item::Record(Record::new("person", key, bytes)));
     }
 
     fn journal(&mut self, item: Item) {

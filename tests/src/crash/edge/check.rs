@@ -207,9 +207,10 @@ fn sale(shop: &Shop, ids: &mut Ids) -> Command {
     Command { id, staff, device, at: None, subject: Subject::Site(sell) }
 }
 
-/// The planted defect: the journal goes on under the incarnation that was written before the cut.
+/// The planted defect: the journal goes on under the incarnation that was written before the cut, where there was one.
 fn forget_the_new_incarnation(conn: &Connection) -> rusqlite::Result<()> {
     conn.execute_batch(
-        "DELETE FROM sync_incarnation WHERE ord = (SELECT max(ord) FROM sync_incarnation WHERE owner = '')",
+        "DELETE FROM sync_incarnation WHERE ord = (SELECT max(ord) FROM sync_incarnation WHERE owner = '')
+             AND (SELECT count(*) FROM sync_incarnation WHERE owner = '') > 1",
     )
 }

@@ -35,11 +35,7 @@ pub async fn enroll(hub: &Hub, sites: usize, orders: usize, settings: Settings) 
         let id = SiteId::new(format!("store-{number:03}"))?;
         let site = SimSite::new(id.clone(), hub.identity.public(), settings, number as u64);
         let public = site.public();
-        let terms = Terms {
-            sscc: hub.settings.sscc.clone(),
-            rules_version: "1".to_owned(),
-            rules_text: String::new(),
-        };
+        let terms = Terms { sscc: hub.settings.sscc.clone() };
         let place = place(id.clone());
         hub.writer
             .run(id.clone(), move |unit| {
