@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use outpost_edge::app::waiting;
 use outpost_edge::store::query::pickup;
 use outpost_edge::store::{self, record};
 use outpost_edge::testing::{Bench, header};
@@ -10,6 +11,7 @@ use outpost_edge::write::{Answer, Job};
 use outpost_model::command::CaseCommand;
 use outpost_model::header::Service;
 use outpost_model::id::{CaseId, RecordId};
+use outpost_model::intent::HubEvent;
 use outpost_model::order::Contact;
 use outpost_model::time::UtcMillis;
 use outpost_sync::seal::Name;
@@ -183,6 +185,42 @@ fn a_case_waits_for_its_record_and_one_whose_time_is_over_has_come() {
     bench.merge(vec![record]);
     assert_eq!(contact(&bench, id(2)), None);
     assert!(in_queue(&bench, &bench.case(late).header.order_number.clone()));
+}
+
+#[test]
+fn somebody_hears_of_a_case_whose_record_does_not_come_until_it_comes_or_the_case_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::stocked(folder.path(), 10);
+    let missing = |bench: &Bench| -> Vec<String> {
+        let open = store::exception::open(bench.core.connection(), 10).unwrap();
+        let about = open.into_iter().filter(|one| one.code == waiting::RECORD_MISSING);
+        about.map(|one| one.subject).collect()
+    };
+    let count = |bench: &Bench| store::case::waiting(bench.core.connection()).unwrap();
+    let subject = |case| outpost_model::id::DocumentKey::Case(case).to_string();
+    let first = offer(&mut bench, id(1), Service::Ship, Vec::new());
+    bench.offer(Service::Ship, 1);
+    bench.pass(waiting::PATIENCE_MS - 1);
+    bench.job(Job::Housekeep);
+    assert_eq!((missing(&bench), count(&bench)), (Vec::new(), 1), "it may still be on its way");
+    bench.pass(1);
+    let second = offer(&mut bench, id(2), Service::Pickup, Vec::new());
+    bench.job(Job::Housekeep);
+    assert_eq!((missing(&bench), count(&bench)), (vec![subject(first)], 2));
+    bench.pass(waiting::PATIENCE_MS);
+    for _ in 0..2 {
+        bench.job(Job::Housekeep);
+    }
+    assert_eq!(missing(&bench), [subject(first), subject(second)], "once each");
+
+    let record = bench.hub.contact(id(1), &ada(), UtcMillis(i64::MAX));
+    bench.merge(vec![record]);
+    assert_eq!((missing(&bench), count(&bench)), (vec![subject(second)], 1));
+    let revoked = HubEvent::Revoked { reason: "rerouted".parse().unwrap() };
+    let (_, revoked) = bench.hub.say(second, revoked);
+    bench.merge(vec![revoked]);
+    bench.job(Job::Housekeep);
+    assert_eq!((missing(&bench), count(&bench)), (Vec::new(), 0), "nobody waits for it any more");
 }
 
 #[test]

@@ -15,6 +15,7 @@ use outpost_mqtt::{Line, LineSettings, LineSettingsError, Role};
 use outpost_sync::Identity;
 
 use crate::app::epoch::{self, Opening};
+use crate::app::seal_earlier::forget_plain;
 use crate::broker::{Broker, BrokerError};
 use crate::error::HubError;
 use crate::ids::{Entropy, Ids};
@@ -129,6 +130,7 @@ pub async fn open_with(
         supervisor.spawn("intake", async move { gate.run(token).await });
     }
     enter_documents(&writer).await?;
+    forget_plain(&store, &writer).await?;
     let hub = Hub {
         store,
         writer,

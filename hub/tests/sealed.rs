@@ -175,30 +175,8 @@ async fn what_an_earlier_version_kept_in_plain_is_sealed(database: Database) {
     let hub = TestHub::with_sites(&database).await;
     let id = order(&hub, "1").await;
     let record = consignee(&hub, id).await;
-    let (key, text) = (record.to_string(), r#"{"name":"Ada Example","address":["Street 1"]}"#);
-    hub.hub
-        .writer
-        .run("test", move |unit| {
-            let key = key.clone();
-            Box::pin(async move {
-                sqlx::query("DELETE FROM sealed").execute(unit.db()).await?;
-                sqlx::query(
-                    "INSERT INTO contact (record, order_id, retain_until, body) VALUES ($1, 'o', $2, $3)",
-                )
-                .bind(&key)
-                .bind(i64::MAX)
-                .bind(text)
-                .execute(unit.db())
-                .await?;
-                sqlx::query("UPDATE payload SET body = $1, sealed = 0")
-                    .bind(text.as_bytes())
-                    .execute(unit.db())
-                    .await?;
-                Ok(())
-            })
-        })
-        .await
-        .unwrap();
+    let text = r#"{"name":"Ada Example","address":["Street 1"]}"#;
+    in_plain(&hub, &record.to_string(), text).await;
     assert_eq!(tables_with(&hub.hub.store, "Ada Example").await, ["payload", "contact"]);
     let more = hub.hub.writer.run("test", |unit| Box::pin(seal_earlier::seal_earlier(unit))).await;
     assert!(!more.unwrap());
@@ -208,6 +186,65 @@ async fn what_an_earlier_version_kept_in_plain_is_sealed(database: Database) {
     assert_eq!(sealed::contact(&mut db, vault, record).await.unwrap().unwrap().name, "Ada Example");
     let payload = payload_of(&hub, id).await;
     assert_eq!(payload::body(&mut db, vault, payload).await.unwrap().unwrap(), text.as_bytes());
+}
+
+/// Puts back what a version before sealed records held.
+async fn in_plain(hub: &TestHub, record: &str, text: &'static str) {
+    let key = record.to_owned();
+    let plain = hub.hub.writer.run("test", move |unit| {
+        let key = key.clone();
+        Box::pin(async move {
+            sqlx::query("DELETE FROM sealed").execute(unit.db()).await?;
+            sqlx::query(
+                "INSERT INTO contact (record, order_id, retain_until, body) VALUES ($1, 'o', $2, $3)",
+            )
+            .bind(&key)
+            .bind(i64::MAX)
+            .bind(text)
+            .execute(unit.db())
+            .await?;
+            sqlx::query("UPDATE payload SET body = $1, sealed = 0")
+                .bind(text.as_bytes())
+                .execute(unit.db())
+                .await?;
+            Ok(())
+        })
+    });
+    plain.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_file_forgets_at_its_first_start_what_an_earlier_version_kept_in_plain() {
+    let database = Database::sqlite();
+    let hub = TestHub::with_sites(&database).await;
+    let id = order(&hub, "1").await;
+    let record = consignee(&hub, id).await;
+    in_plain(&hub, &record.to_string(), r#"{"name":"Ada Example","address":["Street 1"]}"#).await;
+    // That version has deleted others, too, whose pages are free since.
+    let back = hub.hub.writer.run("test", |unit| {
+        Box::pin(async move {
+            for n in 0..200 {
+                let sql =
+                    "INSERT INTO contact (record, order_id, retain_until, body) VALUES ($1, 'o', 1, $2)";
+                let body = format!("Ada Example, Street 1 {}", "x".repeat(300));
+                sqlx::query(sql).bind(n.to_string()).bind(body).execute(unit.db()).await?;
+            }
+            sqlx::query("DELETE FROM contact WHERE retain_until = 1").execute(unit.db()).await?;
+            sqlx::query("INSERT INTO chore (name) VALUES ('write_file_anew')").execute(unit.db()).await?;
+            Ok(())
+        })
+    });
+    back.await.unwrap();
+    hub.close().await;
+    assert!(!found_in(database.directory.path()).is_empty(), "the search finds what is there");
+
+    let hub = TestHub::open(&database).await;
+    assert_eq!(found_in(database.directory.path()), Vec::<String>::new());
+    let mut db = hub.hub.store.read().acquire().await.unwrap();
+    let known = sealed::contact(&mut db, hub.hub.store.vault(), record).await.unwrap().unwrap();
+    assert_eq!(known.name, "Ada Example");
+    let chores = sqlx::query("SELECT name FROM chore").fetch_all(&mut *db).await.unwrap();
+    assert!(chores.is_empty(), "once");
 }
 
 #[tokio::test]

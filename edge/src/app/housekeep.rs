@@ -16,9 +16,11 @@ const RECORDS_MAX: u32 = 250;
 /// Frames set aside that are dropped in one go: each may have 240 KiB.
 const FRAMES_MAX: u32 = 50;
 
-/// Drops personal data past its retention, outcomes past every retry, and journal rows that both sides have.
+/// Drops personal data past its retention, outcomes past every retry, and journal rows that both sides have; tells of
+/// cases that wait for a record for too long.
 /// Says whether there is more to look at than it took.
 pub fn housekeep(unit: &mut Unit<'_>) -> Result<bool, Stop> {
+    super::waiting::look(unit)?;
     let mut more = false;
     let mut dropped = 0;
     let mut went = |rows: usize, max: u32| {

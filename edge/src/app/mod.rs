@@ -17,6 +17,7 @@ mod sell;
 mod sentence;
 mod short;
 mod site;
+pub mod waiting;
 
 use std::collections::BTreeSet;
 

@@ -21,6 +21,9 @@ pub fn sentence(code: &str) -> &'static str {
         "payment_failed" => "The payment of this order failed.",
         "over_pick" => "More was picked than was ordered. Put the rest back.",
         "refused_item" => "Something from the hub could not be taken and was set aside. Tell support.",
+        "record_missing" => {
+            "The name and address of this order have not come, so it is in no list. Tell support."
+        }
         "held_by_hub" => {
             "The hub has set aside what this site wrote about this, and waits for it to be written anew. Tell support."
         }

@@ -10,6 +10,7 @@ use outpost_sync::seal::{self, Name, RecordKey};
 use super::admit::Refused;
 use super::reference;
 use crate::app::opening::{self, OpeningLine};
+use crate::app::waiting;
 use crate::store::{case, identity, record};
 use crate::write::{News, Stop, Unit};
 
@@ -104,6 +105,7 @@ fn keep(unit: &mut Unit<'_>, raw: &Record, sealed: Sealed) -> Result<(), Stop> {
     }
     if raw.kind == record::CONTACT {
         for case in case::record_came(unit.tx(), sealed.id, unit.now())? {
+            waiting::came(unit, case)?;
             unit.tell(News::Case(case));
         }
     }

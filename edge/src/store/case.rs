@@ -41,6 +41,12 @@ impl From<Position> for Place {
     }
 }
 
+/// What the column `needs_work` says of a case: nothing to do, something to do, or something to do once the record it
+/// names has come. Screens and queues show only the second.
+const DONE: i64 = 0;
+const AT_WORK: i64 = 1;
+const WAITING: i64 = 2;
+
 /// The case, if it is here.
 pub fn load(conn: &Connection, case: CaseId) -> StoreResult<Option<CaseRow>> {
     let found: Option<(String, Option<[u8; Incarnation::BYTES]>, i64)> = conn
@@ -98,6 +104,11 @@ pub fn save(
         )?
         .execute(params![case, milestone, now.0, json])?;
     } else {
+        let work = match needs_work {
+            false => DONE,
+            true if record_has_come(conn, state)? => AT_WORK,
+            true => WAITING,
+        };
         conn.prepare_cached(
             "INSERT INTO fulfillment (case_id, order_number, service, milestone, needs_work, pick_by, stream, \
                                       position, consignee, changed_at, state)
@@ -111,7 +122,7 @@ pub fn save(
             header.order_number,
             header.service.as_str(),
             milestone,
-            needs_work && record_has_come(conn, state)?,
+            work,
             header.promise.pick_by.0,
             row.place.stream.map(|stream| stream.0),
             i64::try_from(row.place.n).unwrap_or(i64::MAX),
@@ -182,11 +193,36 @@ fn save_reservation(
     Ok(())
 }
 
-/// Cases in which the site has something to do, an answer to give for example.
+/// Cases in which the site has something to do, an answer to give for example: that waits for no record.
 pub fn at_work(conn: &Connection) -> StoreResult<Vec<CaseId>> {
-    let mut statement =
-        conn.prepare_cached("SELECT case_id FROM fulfillment WHERE needs_work = 1 ORDER BY case_id")?;
-    let ids = statement.query_map([], |row| row.get::<_, String>(0))?;
+    let sql = "SELECT case_id FROM fulfillment WHERE needs_work = 1
+               UNION ALL SELECT case_id FROM fulfillment WHERE needs_work = 2 ORDER BY case_id";
+    ids(conn, sql, [])
+}
+
+/// How many cases wait for the record they name.
+pub fn waiting(conn: &Connection) -> StoreResult<u64> {
+    let count: i64 = conn
+        .prepare_cached("SELECT count(*) FROM fulfillment WHERE needs_work = 2")?
+        .query_row([], |row| row.get(0))?;
+    Ok(count.unsigned_abs())
+}
+
+/// Cases that have waited for their record since before an instant, and of which nobody was told by this code yet.
+pub fn waiting_untold(
+    conn: &Connection,
+    before: UtcMillis,
+    code: &str,
+    limit: u32,
+) -> StoreResult<Vec<CaseId>> {
+    let sql = "SELECT case_id FROM fulfillment WHERE needs_work = 2 AND changed_at <= ?1 AND NOT EXISTS
+                   (SELECT 1 FROM exception WHERE code = ?2 AND subject = 'case/' || case_id) LIMIT ?3";
+    ids(conn, sql, params![before.0, code, limit])
+}
+
+fn ids(conn: &Connection, sql: &str, params: impl rusqlite::Params) -> StoreResult<Vec<CaseId>> {
+    let mut statement = conn.prepare_cached(sql)?;
+    let ids = statement.query_map(params, |row| row.get::<_, String>(0))?;
     ids.map(|id| {
         let id = id?;
         id.parse().map_err(|error| StoreError::corrupt("fulfillment", id, error))
@@ -227,22 +263,9 @@ fn record_has_come(conn: &Connection, state: &Fulfillment) -> StoreResult<bool> 
 
 /// Puts cases that waited for a record to work.
 pub fn record_came(conn: &Connection, consignee: RecordId, now: UtcMillis) -> StoreResult<Vec<CaseId>> {
-    let mut waiting =
-        conn.prepare_cached("SELECT case_id FROM fulfillment WHERE consignee = ?1 AND needs_work = 0")?;
-    let ids: Vec<String> =
-        waiting.query_map([consignee.to_string()], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    let mut cases = Vec::with_capacity(ids.len());
-    for id in ids {
-        let case = id.parse().map_err(|error| StoreError::corrupt("fulfillment", &id, error))?;
-        if let Some(row) = load(conn, case)?
-            && needs_work(&row.state)
-        {
-            conn.prepare_cached("UPDATE fulfillment SET needs_work = 1, changed_at = ?2 WHERE case_id = ?1")?
-                .execute(params![id, now.0])?;
-            cases.push(case);
-        }
-    }
-    Ok(cases)
+    let sql = "UPDATE fulfillment SET needs_work = 1, changed_at = ?2 WHERE consignee = ?1 AND needs_work = 2
+               RETURNING case_id";
+    ids(conn, sql, params![consignee.to_string(), now.0])
 }
 
 /// Whether the site still has something to do for a case.

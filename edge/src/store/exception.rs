@@ -50,6 +50,16 @@ pub fn resolve(conn: &Connection, now: UtcMillis, code: &str, subject: &str) -> 
     Ok(())
 }
 
+/// Marks open exceptions of a code as dealt with where the case they are about waits for no record any more.
+pub fn resolve_not_waiting(conn: &Connection, now: UtcMillis, code: &str) -> StoreResult<()> {
+    conn.prepare_cached(
+        "UPDATE exception SET resolved_at = ?2 WHERE code = ?1 AND resolved_at IS NULL AND NOT EXISTS
+             (SELECT 1 FROM fulfillment WHERE needs_work = 2 AND 'case/' || case_id = subject)",
+    )?
+    .execute(params![code, now.0])?;
+    Ok(())
+}
+
 /// Exceptions nobody has dealt with, oldest first.
 pub fn open(conn: &Connection, limit: u32) -> StoreResult<Vec<ExceptionRow>> {
     list(conn, "WHERE resolved_at IS NULL ORDER BY raised_at, id LIMIT ?1", params![limit])

@@ -1,15 +1,30 @@
-//! Seals what an earlier version kept in plain: a little at a time, beside all other work.
+//! Seals what an earlier version kept in plain, a little at a time. On PostgreSQL beside all other work; a file of SQLite
+//! at the start, since it is written anew afterwards to forget what it held.
 
 use outpost_model::time::UtcMillis;
 use outpost_sync::seal::Name;
 
 use crate::error::HubError;
 use crate::store::sealed::{self, CONTACT};
-use crate::store::{column, payload};
-use crate::write::Unit;
+use crate::store::{Store, column, payload};
+use crate::write::{Unit, Writer};
 
 /// Rows in one transaction.
 const ROWS_MAX: i64 = 100;
+
+/// Lets a file forget what an earlier version wrote into it, once. Where there is no room for a second copy of it the hub
+/// starts all the same, and tries again at its next start.
+pub async fn forget_plain(store: &Store, writer: &Writer) -> Result<(), HubError> {
+    if !store.is_to_be_written_anew().await? {
+        return Ok(());
+    }
+    tracing::info!("sealing what an earlier version kept in plain");
+    while writer.run("retention", |unit| Box::pin(seal_earlier(unit))).await? {}
+    if let Err(error) = store.write_anew().await {
+        tracing::error!(%error, "the database could not be written anew: free pages of it may hold names in plain");
+    }
+    Ok(())
+}
 
 /// Seals some; `true` when there may be more.
 pub async fn seal_earlier(unit: &mut Unit) -> Result<bool, HubError> {

@@ -152,6 +152,24 @@ impl Store {
         &self.storage
     }
 
+    /// Whether free pages of its file may hold what an earlier version wrote in plain.
+    pub(crate) async fn is_to_be_written_anew(&self) -> Result<bool, HubError> {
+        if self.dialect != Dialect::Sqlite {
+            return Ok(false);
+        }
+        let chore = sqlx::query("SELECT name FROM chore WHERE name = 'write_file_anew'");
+        Ok(chore.fetch_optional(&self.write).await?.is_some())
+    }
+
+    /// Writes its file anew, without free pages, and empties its log.
+    pub(crate) async fn write_anew(&self) -> Result<(), HubError> {
+        let mut connection = self.write.acquire().await?;
+        (*connection).execute("VACUUM").await?;
+        (*connection).execute("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+        (*connection).execute("DELETE FROM chore WHERE name = 'write_file_anew'").await?;
+        Ok(())
+    }
+
     /// Lets the next writer have a new connection. After a trouble with its disk SQLite has rolled back by itself, which
     /// the connection's own count of open transactions does not know.
     pub(crate) async fn renew_writer(&self) {

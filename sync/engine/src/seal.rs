@@ -222,6 +222,36 @@ mod tests {
         assert_ne!(key.seal(NAME, 1_000, b"Ada Example", &mut rng), sealed, "nonces are new every time");
     }
 
+    /// A nonce that is known beforehand.
+    struct Bytes(u8);
+
+    impl rand::TryRng for Bytes {
+        type Error = std::convert::Infallible;
+        fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+            Ok(u32::from_ne_bytes([self.0; 4]))
+        }
+        fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+            Ok(u64::from_ne_bytes([self.0; 8]))
+        }
+        fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
+            bytes.fill(self.0);
+            Ok(())
+        }
+    }
+
+    impl rand::TryCryptoRng for Bytes {}
+
+    #[test]
+    fn the_example_in_the_document_is_what_the_document_says() {
+        let document: String = include_str!("../../../docs/protocol.md").split_whitespace().collect();
+        let name = Name { kind: "contact", key: "0190b3a4-c5d6-7e8f-9a0b-1c2d3e4f5061" };
+        let key = RecordKey([0xc7; 32]);
+        let sealed = key.seal(name, 1_763_874_000_000, br#"{"name":"Ada Example"}"#, &mut Bytes(0x24));
+        assert!(document.contains(&hex::encode(&sealed)), "{}", hex::encode(&sealed));
+        let wrapped = key.wrap(&[0x5e; 32], "berlin-1", name, &sealed).unwrap();
+        assert!(document.contains(&hex::encode(&wrapped)), "{}", hex::encode(&wrapped));
+    }
+
     #[test]
     fn every_changed_or_missing_byte_is_noticed() {
         let (key, sealed, _) = sealed();

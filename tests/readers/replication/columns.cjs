@@ -6,6 +6,7 @@ const { Refused, cbor, hex } = require('./frame.cjs');
 const { closed, texts } = require('./texts.cjs');
 
 const UNPACKED_BYTES_MAX = 1024 * 1024;
+const ATTACHED_BYTES_MAX = 256;
 const RECORD = 0;
 const RAW = 1;
 const FULL = 2;
@@ -123,7 +124,7 @@ function items(content, documentAt, examples) {
   const positions = numbers(content.r);
   const forms = Buffer.from(columns.k);
   if (forms.length !== positions.length) throw new Refused('as many forms as items are needed');
-  const take = Object.fromEntries(['w', 'e', 'p', 'c', 'r'].map((name) => [name, new Column(name, columns[name])]));
+  const take = Object.fromEntries(['w', 'e', 'p', 'c', 'r', 'b'].map((name) => [name, new Column(name, columns[name])]));
   take.h = new Column('h', hashes(columns.h));
   const documents = owners(columns, positions, documentAt);
   const { found: all, remembered } = texts(columns, documents, examples);
@@ -141,7 +142,10 @@ function items(content, documentAt, examples) {
     switch (forms[k]) {
       case RECORD: {
         const [kind, key, bytes] = take.r.next();
-        return { n, form: 'record', kind, key, content: Buffer.from(bytes) };
+        // What is attached is for the site alone: a listener sees its length.
+        const attached = columns.b ? Buffer.from(take.b.next()) : Buffer.alloc(0);
+        if (attached.length > ATTACHED_BYTES_MAX) throw new Refused(`${attached.length} bytes attached to a record`);
+        return { n, form: 'record', kind, key, content: Buffer.from(bytes), attached };
       }
       case RAW: {
         const [document, bytes] = take.w.next();

@@ -15,7 +15,9 @@ function plain(value) {
 /** Records hold personal data: what they say stays out. */
 function withoutRecords(columns) {
   if (!columns.r) return columns;
-  return { ...columns, r: columns.r.map(([kind, key]) => [kind, key, new Uint8Array()]) };
+  const without = { ...columns, r: columns.r.map(([kind, key]) => [kind, key, new Uint8Array()]) };
+  if (columns.b) without.b = columns.b.map(() => new Uint8Array());
+  return without;
 }
 
 function lineOf(frame, topic) {

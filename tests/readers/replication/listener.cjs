@@ -122,7 +122,10 @@ class Listener {
       stream.hear(item.n, digest);
       if (change) this.documents.take(change, { writer, n: item.n });
       // Never the content: records are where personal data travels.
-      else this.records.push({ writer, n: item.n, kind: item.kind, key: item.key, bytes: item.content.length });
+      else {
+        const { n, kind, key, content, attached } = item;
+        this.records.push({ writer, n, kind, key, bytes: content.length, attached: attached.length });
+      }
     }
     const oldest = Math.max(...numbers(content.r)) - 2 * CONTINUES_AT_MOST;
     for (const n of memory.changes.keys()) if (n < oldest) memory.changes.delete(n);

@@ -46,7 +46,8 @@ function* story(report) {
     for (const n of stream.disagreements) yield `  THE STREAMS DIFFER at number ${n}`;
   }
   for (const record of report.records) {
-    yield `  record ${record.kind} ${record.key}: ${record.bytes} bytes, not shown`;
+    const attached = record.attached > 0 ? ` and ${record.attached} attached` : '';
+    yield `  record ${record.kind} ${record.key}: ${record.bytes} bytes${attached}, not shown`;
   }
   for (const history of report.documents) yield* document(history);
 }

@@ -116,7 +116,12 @@ async fn is_read(broker: &str) {
     }
     let verified = list(&report, "streams").iter().filter(|stream| stream["verified"].is_object()).count();
     assert!(verified >= 2, "both directions agree with the running hashes: {}", report["streams"]);
-    assert!(list(&report, "records").iter().any(|record| record["kind"] == "contact"));
+    let records = |kind: &str| -> Vec<&Value> {
+        list(&report, "records").iter().filter(|record| record["kind"] == kind).collect()
+    };
+    assert!(!records("contact").is_empty());
+    assert!(records("contact").iter().all(|record| record["attached"] == 48), "with its wrapped key");
+    assert!(records("reference").iter().all(|record| record["attached"] == 0));
 
     let late = second.report().await;
     assert_eq!(agrees(&chain, &late, &sent).await, 4, "the first six had begun before it listened");

@@ -76,11 +76,11 @@ fn search(conn: &Connection, frame: &Frame, q: &str) -> StoreResult<Vec<Fulfillm
     let mut by_number = conn.prepare_cached(
         "SELECT case_id, consignee FROM fulfillment
          WHERE service <> ?1 AND lower(order_number) LIKE '%' || ?2 ESCAPE '\\'
-         ORDER BY needs_work DESC, pick_by LIMIT ?3",
+         ORDER BY needs_work = 1 DESC, pick_by LIMIT ?3",
     )?;
     let mut by_name = conn.prepare_cached(
         "SELECT case_id, consignee FROM fulfillment WHERE service <> ?1 AND consignee IS NOT NULL
-         ORDER BY needs_work DESC, pick_by LIMIT ?2",
+         ORDER BY needs_work = 1 DESC, pick_by LIMIT ?2",
     )?;
     let hits = HITS_MAX as usize;
     let mut ids = pickup::matching(conn, vault, &mut by_number, &[&ship, &escaped, &HITS_MAX], None, hits)?;

@@ -9,3 +9,5 @@ CREATE TABLE sealed (
     PRIMARY KEY (kind, key)
 ) STRICT;
 CREATE INDEX sealed_retention ON sealed (retain_until);
+-- A case that waits for the record it names has 2 in needs_work. Names no column that a scan writes.
+CREATE INDEX fulfillment_waiting ON fulfillment (case_id) WHERE needs_work = 2;

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::moment::Moment;
 use crate::replicate::LineState;
 use crate::site::Site;
-use crate::store::{StoreResult, authority, identity, past, serial};
+use crate::store::{StoreResult, authority, case, identity, past, serial};
 use crate::write::trusted_time;
 
 /// How the site stands with the hub.
@@ -41,6 +41,8 @@ pub struct SyncView {
     pub held: Vec<HeldDocument>,
     /// Changes of the hub that wait for others they build on.
     pub waiting: u64,
+    /// Cases that wait for the record they name, in no queue until it comes.
+    pub without_record: u64,
     /// Numbers left for handling labels.
     pub serials_left: u64,
 }
@@ -92,6 +94,7 @@ pub fn load(conn: &Connection, site: &Site, now: &Moment, line: LineState) -> St
         set_aside: set_aside.unsigned_abs(),
         held: held(conn)?,
         waiting: outpost_journal::parked(conn)?.0 as u64,
+        without_record: case::waiting(conn)?,
         serials_left: serial::left(conn)?,
     })
 }
