@@ -8,10 +8,11 @@ use std::path::Path;
 use outpost_edge::store::{past, serial};
 use outpost_edge::testing::Bench;
 use outpost_edge::write::{Answer, HELD_MS_MAX, Job};
-use outpost_model::command::SiteCommand;
+use outpost_model::authority::NoAuthority;
+use outpost_model::command::{Held, SiteCommand};
 use outpost_model::header::Service;
 use outpost_model::quantity::Quantity;
-use outpost_sync::{Incarnation, Inspection, Item, Limits, Outgoing, Position};
+use outpost_sync::{Incarnation, Inspection, Item, Limits, Mark, Outgoing, Position};
 use support::sku;
 
 fn sell(bench: &mut Bench, receipt: &str) {
@@ -113,6 +114,48 @@ fn nothing_is_answered_by_rule_while_the_answer_may_stand_in_the_lost_past() {
     bench.job(Job::Same(None));
     let state = bench.case(case);
     assert_eq!(state.pending().count(), 0, "now it is");
+}
+
+#[test]
+fn nothing_leaves_by_permission_while_it_may_have_left_in_the_lost_past() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::stocked(folder.path(), 10);
+    let case = bench.offer(Service::Pickup, 1)[0];
+    assert!(matches!(bench.pick(case, "T1"), Answer::Applied(_)));
+    let held = |bench: &Bench| {
+        let place = outpost_edge::store::case::load(bench.core.connection(), case).unwrap().unwrap().place;
+        outpost_edge::write::held(
+            bench.core.connection(),
+            bench.core.site(),
+            &bench.now,
+            place,
+            Service::Pickup,
+        )
+        .unwrap()
+    };
+    assert_eq!(held(&bench), Held::Yes);
+    bench.job(Job::Lost(vec![Position { incarnation: Incarnation([9; 16]), n: 7 }]));
+    assert_eq!(held(&bench), Held::No(NoAuthority::PastLost));
+    bench.job(Job::Same(None));
+    assert_eq!(held(&bench), Held::Yes, "nothing is missing any more");
+}
+
+#[test]
+fn what_is_left_of_a_life_drains_though_the_hub_has_more_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::stocked(folder.path(), 40);
+    sell(&mut bench, "r-1");
+    let waiting =
+        |bench: &Bench| outpost_journal::depth(bench.core.connection(), &[]).unwrap().unacknowledged;
+    let last = bench.outbox().last().unwrap().mark;
+    let beyond = Mark { n: last.n + 3, running: outpost_sync::Running([7; 32]), ..last };
+    let mut bench = bench.restart();
+    assert!(waiting(&bench) > 0);
+    bench.job(Job::Behind(vec![beyond.position()]));
+    bench.job(Job::Acknowledge(beyond));
+    assert!(waiting(&bench) > 0, "by number nobody knows whether it is the same");
+    bench.job(Job::Same(None));
+    assert_eq!(waiting(&bench), 0);
 }
 
 #[test]

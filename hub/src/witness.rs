@@ -4,7 +4,7 @@
 //! The file stands beside the hub's key, never in a copy of the database. It also holds what must never be issued
 //! twice: serials are pledged here before the transaction that leases them is committed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -27,6 +27,10 @@ pub struct Testimony {
     /// The first serial that was never leased, by series.
     #[serde(default)]
     pub serials: BTreeMap<String, u64>,
+    /// Every incarnation it ever wrote as: a copy from before one of them does not know it, and what was written under
+    /// it is still at the sites.
+    #[serde(default)]
+    pub lives: BTreeSet<String>,
     /// Somebody has put a copy in the database's place and said so.
     #[serde(default)]
     pub restored: bool,

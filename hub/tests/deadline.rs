@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use common::{Database, SiteDouble, TestHub, pickup_order, ship_order};
 use outpost_daemon::{Hands, Reading};
-use outpost_hub::app::authority;
 use outpost_hub::app::deadline::Step;
+use outpost_hub::app::enroll::Terms;
+use outpost_hub::app::{authority, succeed};
 use outpost_hub::store::{outbox, stream};
 use outpost_hub::work;
 use outpost_model::fact::{Effect, SiteFact};
@@ -18,6 +19,7 @@ use outpost_sync::Mark;
 on_both!(
     a_slow_site_is_asked_and_gives_back_what_it_has_not_begun,
     from_a_silent_site_only_what_it_may_not_act_on_is_taken_away,
+    what_an_earlier_appliance_may_act_on_stays_its_own_when_another_takes_over,
     authority_does_not_overtake_what_was_taken_away,
     a_pickup_is_nobody_elses,
 );
@@ -155,6 +157,31 @@ async fn from_a_silent_site_only_what_it_may_not_act_on_is_taken_away(database: 
     assert!(scene.look().await.contains(&Step::TakeAway));
     scene.hub.route().await;
     assert_eq!(scene.parts(first).await, [revoked, ("hamburg-1".to_owned(), None)]);
+}
+
+async fn what_an_earlier_appliance_may_act_on_stays_its_own_when_another_takes_over(database: Database) {
+    let scene = Scene::open(&database).await;
+    let order = scene.hub.order(&ship_order("1001", &[("A-1", 1)])).await;
+    scene.hub.route().await;
+    scene.acknowledge("berlin-1").await;
+    scene.look().await;
+    scene.at(60, &["hamburg-1"]).await;
+    let sscc = scene.hub.hub.settings.sscc.clone();
+    let terms = Terms { sscc, rules_version: "1".to_owned(), rules_text: "[routing]".to_owned() };
+    let (site, life) = (scene.berlin.site.clone(), (scene.berlin.incarnation, 1));
+    let taken_over = scene.hub.hub.writer.run("t", move |unit| {
+        let (site, terms) = (site.clone(), terms.clone());
+        Box::pin(async move { succeed::take_over(unit, &site, &[life], &terms).await })
+    });
+    taken_over.await.unwrap();
+    // In the stream that was begun nothing is covered. The appliance that was cut off still has its authority.
+    scene.at(2 * HOUR + 1, &["hamburg-1"]).await;
+    assert_eq!(scene.look().await, [Step::AskBack]);
+    scene.at(72 * HOUR + 60, &["hamburg-1"]).await;
+    assert!(!scene.look().await.contains(&Step::TakeAway));
+    scene.at(72 * HOUR + 241, &["hamburg-1"]).await;
+    assert_eq!(scene.look().await, [Step::TakeAway]);
+    assert_eq!(scene.parts(order).await, [("berlin-1".to_owned(), Some("revoked".to_owned()))]);
 }
 
 async fn authority_does_not_overtake_what_was_taken_away(database: Database) {

@@ -32,7 +32,7 @@ pub fn open(
         site,
         identity,
         epoch: authority::epoch(conn)?,
-        links: outpost_journal::links(conn)?,
+        links: outpost_journal::chain(conn)?,
         schema: SCHEMA,
         authority: Vec::new(),
         backups: false,

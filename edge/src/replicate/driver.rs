@@ -174,7 +174,7 @@ impl Driver {
     }
 
     async fn tell_links(&mut self) -> Result<(), DriverError> {
-        let links = self.state.readers.read(|conn| Ok(outpost_journal::links(conn)?)).await?;
+        let links = self.state.readers.read(|conn| Ok(outpost_journal::chain(conn)?)).await?;
         self.inputs.push_back(Input::Links(links));
         Ok(())
     }

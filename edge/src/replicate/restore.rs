@@ -28,6 +28,10 @@ pub fn restored(unit: &mut Unit<'_>) -> Result<(), Stop> {
     if !past::restored(unit.tx())? {
         return Ok(());
     }
+    // Nothing of a life whose end was lost is ever acknowledged by number. What it wrote into documents is there.
+    for lost in past::load(unit.tx())?.map(|loss| loss.lost).unwrap_or_default() {
+        outpost_journal::acknowledge_rest(unit.tx(), lost.incarnation)?;
+    }
     tracing::info!("the hub has given back what this site had lost");
     for sku in right::skus(unit.tx())? {
         unit.touch_stock(&sku);

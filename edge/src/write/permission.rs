@@ -10,7 +10,7 @@ use super::job::HubTime;
 use crate::moment::Moment;
 use crate::site::Site;
 use crate::store::case::Place;
-use crate::store::{StoreResult, authority};
+use crate::store::{StoreResult, authority, past};
 
 /// A permission that was given in a group and is looked at once more before anybody hears of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub struct Permit {
     pub event: EventId,
 }
 
-/// Whether authority covers a case now.
+/// Whether authority covers a case now. It covers nothing while this replica knows that it has lost some of its past.
 pub fn held(
     conn: &Connection,
     site: &Site,
@@ -37,6 +37,10 @@ pub fn held(
 ) -> StoreResult<Held> {
     let given: Option<Authority> = authority::load(conn)?;
     let Some(given) = given else { return Ok(Held::No(NoAuthority::None)) };
+    // Whatever was given: the case may have been released or handed over in the part that is missing.
+    if past::open(conn)?.is_some() {
+        return Ok(Held::No(NoAuthority::PastLost));
+    }
     let time = trusted_time(authority::hub_time(conn)?, site, now);
     let stream = place.stream.map(|stream| stream.to_string());
     Ok(match given.covers((stream.as_deref(), place.n), service, time) {

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use outpost_model::defects::{Planted, is_planted};
+use outpost_model::fulfillment::Fulfillment;
 use outpost_model::id::{CaseId, DocumentKey, SiteId};
 use outpost_model::time::UtcMillis;
 use outpost_sync::repair::Standing;
@@ -9,7 +11,7 @@ use outpost_sync::{Document, DocumentId};
 
 use crate::error::HubError;
 use crate::store::block::{self, READER};
-use crate::store::{archive, document, item};
+use crate::store::{archive, case, document, item};
 use crate::write::Unit;
 
 /// Documents of a block.
@@ -82,6 +84,12 @@ pub async fn take_out(unit: &mut Unit, docs: &[DocumentId]) -> Result<usize, Hub
             let changes = changes.into_iter().map(|(place, change)| (place, change.hash, change.bytes));
             archive::unpack(unit.db(), (&doc, case), &row.site, changes.collect()).await?;
             stand(unit, &doc, Standing::Live).await?;
+            if is_planted(Planted::ResurrectAnArchivedCase)
+                && let Some(mut row) = case::get(unit.db(), case).await?
+            {
+                row.state = Fulfillment::offered(row.state.header);
+                case::put(unit.db(), &[&row]).await?;
+            }
             count += 1;
         }
     }

@@ -14,7 +14,7 @@ use super::authority::Terms;
 use super::{documents, label, recover, settle, stand};
 use crate::error::HubError;
 use crate::store::authority::Life;
-use crate::store::{authority, case, exception, order, recovery};
+use crate::store::{authority, case, enrollment, exception, order, recovery};
 use crate::wake::News;
 use crate::write::Unit;
 
@@ -78,20 +78,25 @@ pub fn deadlines(rules: &Rules, case: &Fulfillment, zone: &TimeZone) -> Option<D
     Some(Deadlines { accept_by: after(terms.accept)?, start_by: after(terms.start)? })
 }
 
-/// When a case may be taken away. A case of an earlier epoch may be covered by an authority the hub has lost.
+/// When a case may be taken away. A case of an earlier epoch may be covered by an authority the hub has lost. One that was
+/// offered before the site was begun anew may be covered where the earlier appliance still runs, though its number in
+/// the stream that was begun says nothing of that.
 pub fn safety(
     row: &case::Row,
     known: Option<&Authority>,
-    life: &Life,
+    (life, begun_anew_at): (&Life, Option<UtcMillis>),
     terms: &Terms,
     bound_ms: i64,
 ) -> Safety {
     let header = &row.state.header;
+    let before = begun_anew_at.filter(|at| header.offered_at < *at);
+    let before = before.map(|at| at + terms.of(header.service) + bound_ms);
     let held_back = recover::may_revoke_from(life, terms, header.service);
+    let held_back = before.map_or(held_back, |before| before.max(held_back));
     let known = known.filter(|known| known.epoch == life.epoch);
     let of_this_epoch = life.epoch <= 1 || header.offered_at >= life.begun_at;
     let covered = known.is_some_and(|known| row.position <= known.through);
-    match (of_this_epoch, covered) {
+    match (of_this_epoch && before.is_none(), covered) {
         (true, false) => Safety::Beyond,
         _ => {
             let until = known.and_then(|known| known.until.get(&header.service)).copied();
@@ -159,7 +164,8 @@ pub async fn look(unit: &mut Unit, id: CaseId, rules: &Rules, around: &Around) -
     let terms = Terms::new(around.life.epoch, rules);
     let known = authority::lock(unit.db(), &site).await?;
     let bound_ms = i64::try_from(rules.authority.clock_bound.as_millis()).unwrap_or(i64::MAX / 4);
-    let safety = safety(row, known.as_ref(), &around.life, &terms, bound_ms);
+    let begun_anew_at = enrollment::begun_anew_at(unit.db(), &site).await?;
+    let safety = safety(row, known.as_ref(), (&around.life, begun_anew_at), &terms, bound_ms);
     let mut step = step(&row.state, deadlines, around.in_contact, safety, now);
     if matches!(step, Step::AskBack | Step::TakeAway) && recovery::waits(unit.db(), &site).await? {
         step = Step::Look(now + AGAIN_AFTER_MS);

@@ -1,6 +1,7 @@
 //! The hub's epochs: whether the database continues its own past, and what a new epoch begins with when it does not.
 
 use outpost_config::SsccSettings;
+use outpost_model::defects::{Planted, is_planted};
 use outpost_model::id::SiteId;
 use outpost_model::time::UtcMillis;
 use outpost_sync::Incarnation;
@@ -111,7 +112,7 @@ pub async fn begin(db: &mut AnyConnection, now: UtcMillis, opening: Opening<'_>)
             authority::put_life(db, &life, tide + 1).await?;
             let complete = !shared && told.is_some();
             never_again(db, told.as_ref(), sscc, complete).await?;
-            continue_streams(db, &life).await?;
+            continue_streams(db, &life, told.as_ref()).await?;
             wait_for_sites(db, &life, ids, why).await?;
             tracing::error!(epoch, why = why.sentence(), "the hub begins a new epoch");
             life
@@ -124,7 +125,10 @@ pub async fn begin(db: &mut AnyConnection, now: UtcMillis, opening: Opening<'_>)
 
 fn testify(witness: &Witness, life: &Life) -> Result<(), HubError> {
     let written = witness.testify(|told| {
-        (told.epoch, told.incarnation) = (life.epoch, life.incarnation.to_string());
+        let present = life.incarnation.to_string();
+        let before = std::mem::replace(&mut told.incarnation, present.clone());
+        told.lives.extend([before, present].into_iter().filter(|name| !name.is_empty()));
+        told.epoch = life.epoch;
         told.restored = false;
     });
     written.map_err(|error| HubError::Keys(format!("what is written down beside the database: {error}")))
@@ -149,6 +153,7 @@ async fn never_again(
 
 /// No serial is leased again that was pledged, whether its lease is in the database or not.
 async fn keep_pledges(db: &mut AnyConnection, told: Option<&Testimony>) -> Result<(), HubError> {
+    let told = told.filter(|_| !is_planted(Planted::ReissueASerialAfterRestore));
     for (series, next) in told.into_iter().flat_map(|told| &told.serials) {
         let Some((prefix, extension)) = series.split_once('/') else { continue };
         let Ok(extension) = extension.parse() else { continue };
@@ -157,10 +162,21 @@ async fn keep_pledges(db: &mut AnyConnection, told: Option<&Testimony>) -> Resul
     Ok(())
 }
 
-/// Every stream goes on in the new life, with its earlier one as parent, and on a page whose number was never used.
-async fn continue_streams(db: &mut AnyConnection, life: &Life) -> Result<(), HubError> {
+/// Every stream goes on in the new life, with its earlier one as parent, and on a page whose number was never used. Lives
+/// that began after the copy was made are named again: what was written in them comes back from the sites.
+async fn continue_streams(
+    db: &mut AnyConnection,
+    life: &Life,
+    told: Option<&Testimony>,
+) -> Result<(), HubError> {
     let first = life.epoch.saturating_sub(1).saturating_mul(PAGES_OF_EPOCH);
+    let told = told.into_iter().flat_map(|told| told.lives.iter().chain([&told.incarnation]));
+    let lost = told.filter_map(|name| u128::from_str_radix(name, 16).ok());
+    let lost: Vec<Incarnation> = lost.map(|name| Incarnation(name.to_be_bytes())).collect();
     for site in stream::sites(db).await? {
+        for lost in &lost {
+            outbox::remember(db, &site, *lost).await?;
+        }
         outbox::mint(db, &site, life.incarnation).await?;
         stream::turn_page(db, &site, first).await?;
         case::forget_revoked(db, &site).await?;

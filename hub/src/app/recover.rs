@@ -119,8 +119,12 @@ pub async fn let_go(unit: &mut Unit, site: &SiteId) -> Result<Verdict<()>, HubEr
 /// Waits for a site no longer: what could not be said to it meanwhile is said now.
 async fn settle(unit: &mut Unit, site: &SiteId, how: &str) -> Result<bool, HubError> {
     let now = unit.now();
+    let owed = recovery::owes_rights(unit.db(), site).await?;
     if !recovery::settle(unit.db(), site, now, how).await? {
         return Ok(false);
+    }
+    if owed {
+        succeed::give_rights_back(unit, site).await?;
     }
     let reason = ReasonCode::new("other").map_err(|error| HubError::Invariant(error.to_string()))?;
     for mut row in case::live(unit.db(), site).await? {

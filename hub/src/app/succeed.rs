@@ -46,9 +46,12 @@ pub async fn hold(unit: &mut Unit, site: &SiteId, incarnation: Incarnation) -> R
     if retired_at.is_some_and(|at| now.since(at) < UNDER_WAY_MS) {
         return Ok(());
     }
+    let unshown = recovery::waits(unit.db(), site).await?;
     if recovery::hold(unit.db(), site, now).await? {
-        let back = take_rights_back(unit, site).await?;
-        say_returned(unit, site, &back).await?;
+        match unshown {
+            true => recovery::owe_rights(unit.db(), site).await?,
+            false => give_rights_back(unit, site).await?,
+        }
         unit.wakes.news.insert(News::Site(site.clone()));
     }
     Ok(())
@@ -57,7 +60,14 @@ pub async fn hold(unit: &mut Unit, site: &SiteId, incarnation: Incarnation) -> R
 /// The site begins with nothing that was granted, promised or numbered before, and is sent all it works with.
 pub async fn begin_anew(unit: &mut Unit, site: &SiteId, terms: &Terms) -> Result<(), HubError> {
     // Rights first and then the stream, as everywhere, so that transactions do not wait for each other in a circle.
-    let back = take_rights_back(unit, site).await?;
+    let back = match recovery::waits(unit.db(), site).await? {
+        // A restored hub does not know yet all that it has promised from them.
+        true => {
+            recovery::owe_rights(unit.db(), site).await?;
+            Vec::new()
+        }
+        false => take_rights_back(unit, site).await?,
+    };
     let incarnation = Incarnation::mint(unit.ids().rng());
     unit.begin_stream_anew(site, incarnation).await?;
     // Positions count from the beginning again: what was covered by number is covered no more.
@@ -75,6 +85,12 @@ pub async fn begin_anew(unit: &mut Unit, site: &SiteId, terms: &Terms) -> Result
     }
     unit.wakes.news.insert(News::Site(site.clone()));
     Ok(())
+}
+
+/// Takes back what earlier lives have granted, and says so.
+pub async fn give_rights_back(unit: &mut Unit, site: &SiteId) -> Result<(), HubError> {
+    let back = take_rights_back(unit, site).await?;
+    say_returned(unit, site, &back).await
 }
 
 /// R := G − P: nothing more is promised from what earlier lives have granted.

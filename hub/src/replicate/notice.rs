@@ -7,7 +7,7 @@ use outpost_sync::{Incarnation, InstallId, Link, Notice, Position};
 use crate::app::succeed::Retired;
 use crate::app::{epoch, recover};
 use crate::error::HubError;
-use crate::store::{enrollment, exception, item, line};
+use crate::store::{enrollment, exception, item, line, outbox};
 use crate::wake::News;
 use crate::write::Unit;
 
@@ -85,11 +85,15 @@ pub async fn take(unit: &mut Unit, site: &SiteId, notice: &Notice) -> Result<(),
         Notice::RolledBack { incarnation, .. } if epoch::suspect(unit, site, *incarnation).await? => {
             return Ok(());
         }
-        Notice::RolledBack { incarnation, there } => (
-            "hub_rolled_back",
-            incarnation.to_string(),
-            format!("knows {there} items of this hub that are not here. Was the hub restored from a copy?"),
-        ),
+        Notice::RolledBack { incarnation, there } => {
+            // Of a life whose end was lost the site has all that is left here; the rest it gives back by repair.
+            outbox::acknowledge_rest(unit.db(), site, *incarnation).await?;
+            (
+                "hub_rolled_back",
+                incarnation.to_string(),
+                format!("knows {there} items of this hub that are not here. Was the hub restored from a copy?"),
+            )
+        }
         Notice::Forgotten { peer, next } => (
             "stream_forgotten",
             next.incarnation.to_string(),

@@ -4,12 +4,12 @@
 //! An earlier life ends only by a restore, so only then are there names under which the hub wrote and does not write
 //! now. Nothing is ever taken under the present name.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use outpost_model::event::{Event, Kind, Side, may_write_in};
 use outpost_model::fulfillment::Fulfillment;
 use outpost_model::header::Header;
-use outpost_model::id::{DocumentKey, EventId, SiteId};
+use outpost_model::id::{DocumentKey, EventId, SiteId, Sku};
 use outpost_model::intent::HubEvent;
 use outpost_model::page::{HubPageEvent, PageHeader};
 use outpost_sync::repair::Standing;
@@ -21,7 +21,7 @@ use crate::app::{adopt, settle};
 use crate::error::HubError;
 use crate::store::document::{self, Frontier};
 use crate::store::place::Place;
-use crate::store::{case, exception, item, rights};
+use crate::store::{case, exception, item, recovery, rights};
 use crate::wake::News;
 use crate::write::Unit;
 
@@ -89,6 +89,15 @@ async fn found(
             _ => return Ok(Taken::Refused("malformed_header")),
         },
     };
+    if let Some(header) = &header {
+        let mut wanted = BTreeMap::new();
+        for line in &header.lines {
+            *wanted.entry(line.sku.clone()).or_insert(0) += u64::from(line.qty.get());
+        }
+        if !is_covered(unit, site, &wanted).await? && recovery::waits(unit.db(), site).await? {
+            return Ok(Taken::NotNow);
+        }
+    }
     let row = document::Row {
         doc: change.doc.clone(),
         site: site.clone(),
@@ -104,6 +113,14 @@ async fn found(
     let Some(header) = header else { return Ok(Taken::Yes) };
     offered(unit, header).await?;
     Ok(Taken::Yes)
+}
+
+/// Whether the site has granted these units, as far as is known, and nothing else was promised from them. As long as the
+/// site is waited for, its grants may be on their way.
+async fn is_covered(unit: &mut Unit, site: &SiteId, wanted: &BTreeMap<Sku, u64>) -> Result<bool, HubError> {
+    let skus: Vec<Sku> = wanted.keys().cloned().collect();
+    let unused = rights::unused(unit.db(), &skus).await?.remove(site).unwrap_or_default();
+    Ok(wanted.iter().all(|(sku, qty)| unused.get(sku).copied().unwrap_or(0) >= *qty))
 }
 
 /// Keeps the change itself. A document must never believe in one that is not there.
@@ -184,6 +201,17 @@ async fn follow(
                 Ok(events) => events,
                 Err(reason) => return Ok(Taken::Refused(reason)),
             };
+            let mut returned = BTreeMap::new();
+            for event in &events {
+                if let Some(HubPageEvent::Returned { units, .. }) = event.known() {
+                    for unit in units {
+                        *returned.entry(unit.sku.clone()).or_insert(0) += u64::from(unit.qty.get());
+                    }
+                }
+            }
+            if !is_covered(unit, site, &returned).await? && recovery::waits(unit.db(), site).await? {
+                return Ok(Taken::NotNow);
+            }
             for event in &events {
                 if let Some(HubPageEvent::Returned { units, .. }) = event.known() {
                     for unit_of in units {

@@ -11,7 +11,7 @@ use outpost_model::quantity::Quantity;
 use super::project::{Answered, Before, OfSite, Projection};
 use crate::app::{documents, label, lease, settle};
 use crate::error::HubError;
-use crate::store::{counter, exception, intent, order, rights};
+use crate::store::{counter, exception, intent, order, recovery, rights};
 use crate::wake::News;
 use crate::write::Unit;
 
@@ -56,9 +56,14 @@ async fn react_at(
         unit.wakes.routing |= order::hurry(unit.db(), now).await? > 0;
         unit.wakes.news.insert(News::Site(site.clone()));
     }
+    // A restored hub may have promised these units and lost that, or may have given them back before.
+    let unshown = !of_site.recalls.is_empty() && recovery::waits(unit.db(), site).await?;
+    if unshown {
+        recovery::owe_rights(unit.db(), site).await?;
+    }
     for (recall, units) in &of_site.recalls {
         let mut back = Vec::with_capacity(units.len());
-        for SkuQty { sku, qty } in units {
+        for SkuQty { sku, qty } in units.iter().filter(|_| !unshown) {
             let given = rights::give_back(unit.db(), site, sku, u64::from(qty.get())).await?;
             let qty = Quantity::new(given).map_err(|error| HubError::Invariant(error.to_string()))?;
             back.push(SkuQty { sku: sku.clone(), qty });

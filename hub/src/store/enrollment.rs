@@ -217,6 +217,19 @@ pub async fn retired_at(
     Ok(at.flatten().map(UtcMillis))
 }
 
+/// When a site was last begun anew: another of its lives took over, or another appliance.
+pub async fn begun_anew_at(db: &mut AnyConnection, site: &SiteId) -> Result<Option<UtcMillis>, HubError> {
+    let row = sqlx::query(
+        "SELECT MAX(at) AS at FROM (
+             SELECT MAX(retired_at) AS at FROM incarnation WHERE site = $1
+             UNION ALL SELECT MAX(enrolled_at) AS at FROM install WHERE site = $1) times",
+    )
+    .bind(site.as_str())
+    .fetch_one(db)
+    .await?;
+    Ok(column::<Option<i64>>(&row, "incarnation", "at")?.map(UtcMillis))
+}
+
 /// An appliance takes over from all others: nothing of their lives is its past.
 pub async fn retire_others(
     db: &mut AnyConnection,

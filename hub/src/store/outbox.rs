@@ -39,6 +39,25 @@ pub async fn begin_anew(
     Ok(())
 }
 
+/// Names a life of the hub again that it has lost with its database, and that is no part of the stream any more.
+pub async fn remember(
+    db: &mut AnyConnection,
+    site: &SiteId,
+    incarnation: Incarnation,
+) -> Result<(), HubError> {
+    sqlx::query(
+        "INSERT INTO stream_life (site, ordinal, incarnation, last, closed)
+         SELECT $1, (SELECT COUNT(*) FROM stream_life WHERE site = $1), $2, 0, 1
+         WHERE NOT EXISTS (SELECT 1 FROM stream_life WHERE site = $1 AND incarnation = $2)
+           AND NOT EXISTS (SELECT 1 FROM stream WHERE site = $1 AND incarnation = $2)",
+    )
+    .bind(site.as_str())
+    .bind(&incarnation.0[..])
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
 /// Ends the present life of a stream and begins another one.
 async fn turn(
     db: &mut AnyConnection,
@@ -171,6 +190,19 @@ pub async fn acknowledge(db: &mut AnyConnection, site: &SiteId, mark: Mark) -> R
     .execute(db)
     .await?;
     Ok(())
+}
+
+/// Notes that the site has all that is here of an earlier life of the stream.
+pub async fn acknowledge_rest(
+    db: &mut AnyConnection,
+    site: &SiteId,
+    incarnation: Incarnation,
+) -> Result<(), HubError> {
+    let lives = lives(db, site).await?;
+    let Some((_, earlier)) = lives.split_last() else { return Ok(()) };
+    let Some((_, last)) = earlier.iter().find(|(life, _)| *life == incarnation) else { return Ok(()) };
+    // Nothing is compared with this mark any more: the stream went on in another life.
+    acknowledge(db, site, Mark { n: *last, ..Mark::start(incarnation) }).await
 }
 
 /// Items of the stream in its order: at most `limit`, up to the first with which they weigh more than `bytes_max`.

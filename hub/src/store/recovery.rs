@@ -13,6 +13,9 @@ use crate::error::HubError;
 
 const TABLE: &str = "recovery";
 
+/// Written where it will say how the waiting ended.
+const OWED: &str = "rights_owed";
+
 /// A site that is waited for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
@@ -111,6 +114,27 @@ pub async fn note_compared(db: &mut AnyConnection, site: &SiteId, now: UtcMillis
         .execute(db)
         .await?;
     Ok(())
+}
+
+/// A site that is waited for has rights to get back: how many, is known when it has shown what was promised from them.
+pub async fn owe_rights(db: &mut AnyConnection, site: &SiteId) -> Result<(), HubError> {
+    sqlx::query("UPDATE recovery SET how = $2 WHERE site = $1 AND settled_at IS NULL")
+        .bind(site.as_str())
+        .bind(OWED)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Whether the site gets back its rights when it is not waited for any more.
+pub async fn owes_rights(db: &mut AnyConnection, site: &SiteId) -> Result<bool, HubError> {
+    let row =
+        sqlx::query("SELECT 1 AS one FROM recovery WHERE site = $1 AND settled_at IS NULL AND how = $2")
+            .bind(site.as_str())
+            .bind(OWED)
+            .fetch_optional(db)
+            .await?;
+    Ok(row.is_some())
 }
 
 /// Waits for the site no longer; `false` when it was not waited for.

@@ -30,7 +30,8 @@ mod schema;
 pub use document::{Kept, Swept, discard, forget, load, save};
 pub use inbox::{Stored, count, forget_set_aside, note_frame, progress, store};
 pub use outbox::{
-    Acknowledged, Depth, Tip, acknowledge, append, append_after, current, depth, holds, links, mint, read,
+    Acknowledged, Depth, Tip, acknowledge, acknowledge_rest, append, append_after, chain, current, depth,
+    holds, links, mint, read,
 };
 pub use parked::{ParkLimits, Parked, park, parked, parked_of, unpark};
 pub use quarantine::{SetAside, held_changes, release, set_aside, vouch, vouched};

@@ -41,14 +41,29 @@ pub fn current(conn: &Connection) -> Result<Option<Mark>, JournalError> {
     Ok(tip(conn)?.map(|tip| tip.mark))
 }
 
+/// Lives that [`chain`] names although the peer has all of them.
+const NAMED_ANEW: u32 = 8;
+
 /// The own incarnations that a session needs to know, oldest first: those with items that are not acknowledged,
 /// and the current one.
 pub fn links(conn: &Connection) -> Result<Vec<Link>, JournalError> {
+    chain_of(conn, 0)
+}
+
+/// The same and the newest of the others: a peer that was restored from a copy may know none of them, and could not tell
+/// whose past it hears of.
+pub fn chain(conn: &Connection) -> Result<Vec<Link>, JournalError> {
+    chain_of(conn, NAMED_ANEW)
+}
+
+fn chain_of(conn: &Connection, others: u32) -> Result<Vec<Link>, JournalError> {
     let mut statement = conn.prepare_cached(
         "SELECT id, parent, parent_last, last FROM sync_incarnation WHERE owner = '' AND (acknowledged < last
-            OR ord = (SELECT MAX(ord) FROM sync_incarnation WHERE owner = '')) ORDER BY ord",
+            OR ord = (SELECT MAX(ord) FROM sync_incarnation WHERE owner = '')
+            OR ord IN (SELECT ord FROM sync_incarnation WHERE owner = '' AND last > 0 ORDER BY ord DESC LIMIT ?1))
+         ORDER BY ord",
     )?;
-    let links = statement.query_map([], |row| {
+    let links = statement.query_map([others], |row| {
         let parent: Option<[u8; 16]> = row.get(1)?;
         let parent_last: Option<i64> = row.get(2)?;
         Ok(Link {
@@ -241,6 +256,13 @@ pub fn acknowledge(conn: &Connection, mark: &Mark) -> Result<Acknowledged, Journ
     conn.prepare_cached("UPDATE sync_incarnation SET acknowledged = ?2 WHERE ord = ?1")?
         .execute(params![ord, n])?;
     Ok(Acknowledged::Noted)
+}
+
+/// Notes that the peer has all of an own life, whatever it has acknowledged of it by number.
+pub fn acknowledge_rest(conn: &Connection, incarnation: Incarnation) -> Result<(), JournalError> {
+    conn.prepare_cached("UPDATE sync_incarnation SET acknowledged = last WHERE owner = '' AND id = ?1")?
+        .execute(params![incarnation.0])?;
+    Ok(())
 }
 
 /// Whether the own stream reaches a position.

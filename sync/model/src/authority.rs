@@ -42,6 +42,8 @@ pub enum NoAuthority {
     Expired,
     /// The time is not known.
     TimeUnknown,
+    /// What the site has lost of its own past has not come back: the case may have been given away in it.
+    PastLost,
 }
 
 impl Authority {

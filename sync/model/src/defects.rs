@@ -22,6 +22,12 @@ pub enum Planted {
     QuarantineBlocksTheStream,
     /// Authority is raised beyond an offer that was taken away, before the site has heard of that.
     AuthorityOvertakesTheRevoke,
+    /// A late word about an archived case brings it back as it was offered.
+    ResurrectAnArchivedCase,
+    /// What the hub has committed is forgotten at the site, though no copy of the hub's database contains it.
+    ForgetBelowCommitted,
+    /// A restored hub leases serials again that it leased after the copy was made.
+    ReissueASerialAfterRestore,
 }
 
 #[cfg(feature = "defects")]

@@ -78,6 +78,7 @@ pub fn why_not(conn: &Connection, frame: &Frame, row: &CaseRow) -> StoreResult<S
                 NoAuthority::Beyond => "permission.beyond",
                 NoAuthority::Expired => "permission.expired",
                 NoAuthority::TimeUnknown => "permission.time_unknown",
+                NoAuthority::PastLost => "permission.past_lost",
             })
             .to_owned(),
     })

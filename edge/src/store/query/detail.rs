@@ -73,7 +73,7 @@ pub struct Shelf {
 pub struct PermissionView {
     /// Whether it does.
     pub allowed: bool,
-    /// Why not: `none`, `beyond`, `expired` or `time_unknown`.
+    /// Why not: `none`, `beyond`, `expired`, `time_unknown` or `past_lost`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'static str>,
 }
@@ -86,6 +86,7 @@ impl From<Held> for PermissionView {
             Held::No(NoAuthority::Beyond) => Some("beyond"),
             Held::No(NoAuthority::Expired) => Some("expired"),
             Held::No(NoAuthority::TimeUnknown) => Some("time_unknown"),
+            Held::No(NoAuthority::PastLost) => Some("past_lost"),
         };
         Self { allowed: reason.is_none(), reason }
     }

@@ -1,5 +1,6 @@
 //! The bodies of frames: CBOR `[head, content]`, both maps with keys of one letter.
 
+use outpost_model::defects::{Planted, is_planted};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -85,7 +86,7 @@ impl Applied {
     /// Through where the reader may forget.
     pub(crate) fn forgettable(&self) -> Mark {
         match self.safe {
-            Some(Safe { n, running }) if n < self.mark.n => {
+            Some(Safe { n, running }) if n < self.mark.n && !is_planted(Planted::ForgetBelowCommitted) => {
                 Mark { incarnation: self.mark.incarnation, n, running }
             }
             _ => self.mark,

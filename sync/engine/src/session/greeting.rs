@@ -209,13 +209,15 @@ impl Session {
         if let Some(refused) = welcome.refused {
             return self.refused(refused, effects);
         }
-        if head.epoch > self.wire.epoch {
+        let restored = head.epoch > self.wire.epoch;
+        if restored {
             self.wire.epoch = head.epoch;
             effects.push(Effect::Notice(Notice::EpochRaised(head.epoch)));
         }
         // The hub restarted in the middle of the conversation: what it was sent before, it does not remember, and
-        // its frames are counted anew.
-        if welcome.fresh {
+        // its frames are counted anew. The welcome that said so may have been lost; where the hub was restored, it has
+        // less than it once said, and another epoch tells that as well.
+        if welcome.fresh || restored {
             self.sending.close();
             self.greeting.authority_serial = 0;
         }

@@ -128,6 +128,10 @@ fn no_authority(why: NoAuthority) -> &'static str {
         NoAuthority::TimeUnknown => {
             "Since the restart this site does not know the time for certain. Wait for the line or ask a supervisor."
         }
+        NoAuthority::PastLost => {
+            "This site's computer has lost some of its work, and the order may have been given away in it. Wait \
+             until the hub has given it back, or ask a supervisor."
+        }
     }
 }
 
