@@ -166,8 +166,7 @@ async fn what_an_earlier_appliance_may_act_on_stays_its_own_when_another_takes_o
     scene.acknowledge("berlin-1").await;
     scene.look().await;
     scene.at(60, &["hamburg-1"]).await;
-    let sscc = scene.hub.hub.settings.sscc.clone();
-    let terms = Terms { sscc, rules_version: "1".to_owned(), rules_text: "[routing]".to_owned() };
+    let terms = Terms { sscc: scene.hub.hub.settings.sscc.clone() };
     let (site, life) = (scene.berlin.site.clone(), (scene.berlin.incarnation, 1));
     let taken_over = scene.hub.hub.writer.run("t", move |unit| {
         let (site, terms) = (site.clone(), terms.clone());

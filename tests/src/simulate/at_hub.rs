@@ -42,6 +42,7 @@ impl World {
     pub(super) fn boot_hub(&mut self) -> Result<()> {
         if self.hub.running.is_none() {
             self.hub.boot(self.now)?;
+            self.forget_orders()?;
             self.story.tell(self.now, &"hub", || "starts again".to_owned());
             self.queue.plan(self.now + 100, Happening::HubLine);
         }

@@ -26,6 +26,7 @@ impl World {
     pub fn give(&mut self, site: usize, input: Input) -> Result<()> {
         let mut said = Said::default();
         self.edges[site].give(self.now, input, &mut said)?;
+        self.edges[site].look_for_word()?;
         self.after_site(site, said)
     }
 

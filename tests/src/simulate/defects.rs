@@ -47,6 +47,12 @@ pub enum Defect {
     QuarantineBlocksTheStream,
     /// Authority is raised beyond an offer that was taken away, before the site has heard of that.
     AuthorityOvertakesTheRevoke,
+    /// A late word about an archived case brings it back as it was offered.
+    ResurrectAnArchivedCase,
+    /// What the hub has committed is forgotten at the site, though no copy of the hub's database contains it.
+    ForgetBelowCommitted,
+    /// A restored hub leases serials again that it leased after the copy was made.
+    ReissueASerialAfterRestore,
 }
 
 impl Defect {
@@ -80,15 +86,27 @@ impl Defect {
             Self::AuthorityOvertakesTheRevoke => {
                 "Authority is raised beyond an offer that was taken away, before the site has heard of that."
             }
+            Self::ResurrectAnArchivedCase => {
+                "A late word about an archived case brings it back as it was offered."
+            }
+            Self::ForgetBelowCommitted => {
+                "What the hub has committed is forgotten, though no copy of its database contains it."
+            }
+            Self::ReissueASerialAfterRestore => {
+                "A restored hub leases serials again that it leased after the copy was made."
+            }
         }
     }
 
     /// What must be switched on for it to show.
-    pub fn needs(self) -> Option<Rare> {
+    pub fn needs(self) -> &'static [Rare] {
         match self {
-            Self::SkipTheConfirmation => Some(Rare::StalledCommit),
-            Self::AuthorityOvertakesTheRevoke => Some(Rare::Deadlines),
-            _ => None,
+            Self::SkipTheConfirmation => &[Rare::StalledCommit],
+            Self::AuthorityOvertakesTheRevoke => &[Rare::Deadlines],
+            Self::KeepTheActorAfterRollback => &[Rare::FullDisk],
+            Self::ResurrectAnArchivedCase => &[Rare::LateWords],
+            Self::ForgetBelowCommitted | Self::ReissueASerialAfterRestore => &[Rare::RestoredHub],
+            _ => &[],
         }
     }
 
@@ -104,6 +122,9 @@ impl Defect {
             Self::FoldByClock => Planted::FoldByClock,
             Self::QuarantineBlocksTheStream => Planted::QuarantineBlocksTheStream,
             Self::AuthorityOvertakesTheRevoke => Planted::AuthorityOvertakesTheRevoke,
+            Self::ResurrectAnArchivedCase => Planted::ResurrectAnArchivedCase,
+            Self::ForgetBelowCommitted => Planted::ForgetBelowCommitted,
+            Self::ReissueASerialAfterRestore => Planted::ReissueASerialAfterRestore,
             _ => return None,
         })
     }

@@ -13,6 +13,10 @@ pub fn image(of: &Connection) -> Result<Connection> {
 
 /// Lets a database grow no further, or as far as it likes.
 pub fn set_full(database: &Connection, full: bool) -> Result<()> {
+    if full {
+        // On a full disk the log cannot grow either: pages that are free inside the database are of no use there.
+        database.execute_batch("VACUUM")?;
+    }
     let pages: i64 = database.query_row("PRAGMA page_count", [], |row| row.get(0))?;
     // The journal's tables fill their last pages before SQLite asks for a new one.
     let most = if full { pages } else { i64::from(u32::MAX - 1) };

@@ -1,12 +1,14 @@
 //! A site's machine: the real writer on a database in memory, the real session, and the host that moves things
 //! between them as the daemon's driver does.
 
-use anyhow::{Context, Result};
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, ensure};
 use outpost_edge::replicate::acknowledged::Acknowledged;
 use outpost_edge::replicate::apply::HUB;
 use outpost_edge::replicate::conversation;
 use outpost_edge::store::{self, past};
-use outpost_edge::write::{Core, Job, Limits, News};
+use outpost_edge::write::{Answer, Core, Job, Limits, News};
 use outpost_edge::{Ids, Moment, Site};
 use outpost_model::id::SiteId;
 use outpost_sync::{Identity, Incarnation, Mark, Position, PublicIdentity, Refusal, Session, Settings};
@@ -51,10 +53,25 @@ pub struct EdgeNode {
     pub(super) ids: Ids,
     pub(super) rng: StdRng,
     disk: Option<Connection>,
-    images: Vec<Connection>,
+    images: Vec<Image>,
+    /// What the file beside the database says: how far the site has come.
+    pub(super) witness: Option<Position>,
+    /// The disk was put back, and nobody has told it so far: neither the file beside the database nor the hub.
+    pub unaware: bool,
+    /// The disk was put back, and not all that it lacks has come back since: where its log ended.
+    put_back: Option<i64>,
     /// Of a defect: the disk as it was some commits ago.
     pub(super) before: Option<Connection>,
     pub(super) commits: u32,
+}
+
+/// The images of a disk of which one is put back.
+const IMAGES_KEPT: usize = 3;
+
+/// A disk as it was: the database, and the file beside it.
+struct Image {
+    database: Connection,
+    witness: Option<Position>,
 }
 
 /// A daemon that runs.
@@ -132,6 +149,9 @@ impl EdgeNode {
             rng,
             disk: None,
             images: Vec::new(),
+            witness: None,
+            unaware: false,
+            put_back: None,
             before: None,
             commits: 0,
         }
@@ -160,7 +180,17 @@ impl EdgeNode {
             self.clocks.reboot(now, dead_clock);
         }
         store::prepare(&mut database, self.moment(now).wall)?;
-        let core = Core::open(database, self.site.clone(), Limits { open_documents_max: 16 }, &mut self.ids)?;
+        let mut core =
+            Core::open(database, self.site.clone(), Limits { open_documents_max: 16 }, &mut self.ids)?;
+        if let Some(position) = self.witness
+            && !outpost_journal::holds(core.connection(), &position)?
+        {
+            // Before anything is granted or labeled, as the daemon does.
+            let lost = Job::Lost(vec![position]);
+            let noted = core.run(&self.clocks.moment(now), &mut self.ids, &[lost])?;
+            ensure!(noted.answers == [Answer::Done], "a loss cannot be noted: {:?}", noted.answers);
+            self.unaware = false;
+        }
         let session = conversation::open(
             core.connection(),
             settings(),
@@ -198,27 +228,71 @@ impl EdgeNode {
     /// Keeps an image of the disk.
     pub fn back_up(&mut self) -> Result<()> {
         if let Some(database) = self.database() {
-            let image = disk::image(database)?;
-            self.images.push(image);
+            let database = disk::image(database)?;
+            self.images.push(Image { database, witness: self.witness });
         }
         Ok(())
     }
 
-    /// Puts one of the images in the place of the disk; `false` when there is none.
+    /// Puts one of the images in the place of the disk, or of the database alone; `false` when there is none.
     pub fn restore(&mut self, pick: u64) -> Result<bool> {
         if self.images.is_empty() {
             return Ok(false);
         }
         self.crash()?;
-        let image = &self.images[pick as usize % self.images.len()];
-        self.disk = Some(disk::image(image)?);
+        // What the hub has packed away in the meantime it does not give back: copies are younger than that.
+        let newest = self.images.len().min(IMAGES_KEPT);
+        let index = self.images.len() - 1 - pick as usize % newest;
+        self.images.truncate(index + 1);
+        let image = &self.images[index];
+        let disk = disk::image(&image.database)?;
+        if pick >> 32 & 1 == 0 {
+            self.witness = image.witness;
+        }
+        self.put_back = Some(last(&disk)?);
+        self.unaware = true;
+        self.disk = Some(disk);
         Ok(true)
+    }
+
+    /// Once the hub has answered, it knows whether it was put back; once nothing is missing, it is as it was.
+    pub fn look_for_word(&mut self) -> Result<()> {
+        let Some(running) = self.running.as_ref().filter(|running| running.session.is_established()) else {
+            return Ok(());
+        };
+        self.unaware = false;
+        if self.put_back.is_some() && past::open(running.core.connection())?.is_none() {
+            self.put_back = None;
+        }
+        Ok(())
+    }
+
+    /// Documents that it has written into since its disk was put back, while something of them was missing.
+    pub fn written_blindly(&self) -> Result<Vec<String>> {
+        let (Some(database), Some(after)) = (self.database(), self.put_back) else { return Ok(Vec::new()) };
+        let mut statement = database.prepare_cached(
+            "SELECT DISTINCT c.doc FROM sync_change c JOIN sync_incarnation s ON s.ord = c.origin
+             WHERE s.owner = '' AND c.position > ?1 AND c.doc IS NOT NULL",
+        )?;
+        let rows = statement.query_map([after], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// When the session wants to be woken.
     pub fn wake_at(&self) -> Option<u64> {
         let session = &self.running.as_ref()?.session;
         session.wake_at().map(|at| self.clocks.when(at))
+    }
+
+    /// How far the hub has each of its lives for good, as it has heard: what lies below may be forgotten.
+    pub fn safe(&self) -> Result<BTreeMap<Incarnation, u64>> {
+        let Some(database) = self.database() else { return Ok(BTreeMap::new()) };
+        let mut statement = database.prepare_cached(
+            "SELECT id, acknowledged FROM sync_incarnation WHERE owner = '' AND acknowledged > 0",
+        )?;
+        let rows = statement
+            .query_map([], |row| Ok((Incarnation(row.get(0)?), row.get::<_, i64>(1)?.unsigned_abs())))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// How far it has stored the hub's stream.
@@ -237,4 +311,9 @@ pub fn settings() -> Settings {
         compression_level: 1,
         ..Settings::default()
     }
+}
+
+/// Where a log ends.
+pub fn last(database: &Connection) -> Result<i64> {
+    Ok(database.query_row("SELECT coalesce(max(position), 0) FROM sync_change", [], |row| row.get(0))?)
 }

@@ -218,13 +218,14 @@ impl EdgeNode {
         said.committed = true;
         said.news.extend(committed.news);
         said.took_ms = took_ms;
+        self.witness = outpost_journal::current(running.core.connection())?.map(|mark| mark.position());
         if stalls_ms > 0 {
             said.asleep_until = Some(now + took_ms);
         }
         if running.incarnation != running.core.incarnation() {
             running.incarnation = running.core.incarnation();
             if self.defect != Some(Defect::ForgetToIntroduce) {
-                inputs.push_back(Input::Links(outpost_journal::links(running.core.connection())?));
+                inputs.push_back(Input::Links(outpost_journal::chain(running.core.connection())?));
             }
         }
         if jobs.iter().any(|job| matches!(job, Job::Lost(_) | Job::Behind(_) | Job::Same(_) | Job::Merge(_)))

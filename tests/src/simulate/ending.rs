@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
+use outpost_edge::store::past;
 use outpost_edge::store::query::verify as edge_verify;
 use outpost_hub::replicate::verify as hub_verify;
 use sqlx::Row;
 
 use super::staff;
-use super::truth::{on_hand, rights, violated};
+use super::truth::{SiteTruth, on_hand, rights, violated};
 use super::world::{Happening, World};
 
 /// How often it is looked whether the chain is at rest.
@@ -51,6 +52,10 @@ impl World {
             self.queue.plan(self.now + 1_000, Happening::SiteLine(edge.number));
         }
         self.queue.plan(self.now + 30, Happening::HubWork);
+        if self.plan.swarm.hub_restores > 0 {
+            self.queue.forget(|planned| matches!(planned, Happening::BackUp));
+            self.queue.plan(self.now + 40, Happening::BackUp);
+        }
         Ok(())
     }
 
@@ -93,12 +98,23 @@ impl World {
         if self.hub.running.is_none() {
             return Ok(Some("the hub is down".to_owned()));
         }
+        if let Some(site) = self.hub.waits_for()?.first() {
+            return Ok(Some(format!("{site} has not shown what it has since the hub was restored")));
+        }
         for edge in &self.edges {
             let id = &edge.id;
             let Some(running) = &edge.running else { return Ok(Some(format!("{id} is down"))) };
+            if past::open(running.core.connection())?.is_some() {
+                return Ok(Some(format!("{id} has not been given back what it has lost")));
+            }
             let depth = outpost_journal::depth(running.core.connection(), &[])?.unacknowledged;
             if depth > 0 {
-                return Ok(Some(format!("{depth} items of {id} are not acknowledged")));
+                let (safe, there) = (edge.safe()?, self.hub.has_of_site(id)?);
+                return Ok(Some(format!(
+                    "{depth} items of {id} are not acknowledged: the site knows of {safe:?}, the hub has {there:?}, \
+                     and they are {:?}",
+                    outpost_journal::links(running.core.connection())?
+                )));
             }
             let waiting = self.hub.unacknowledged(id)?;
             if waiting > 0 {
@@ -121,7 +137,7 @@ impl World {
             let at_site = rights(database)?;
             for (sku, [granted, promised, returned]) in at_hub {
                 let [_, heard, _] = at_site.get(&sku).copied().unwrap_or_default();
-                let ever = self.truth.sites[edge.number].granted.get(&sku).copied().unwrap_or(0);
+                let ever = self.truth.sites[edge.number].granted.of(&sku);
                 if granted > ever || promised + returned > ever {
                     violated!(
                         "I5",
@@ -142,6 +158,9 @@ impl World {
     }
 
     fn look_at_the_end(&mut self) -> Result<()> {
+        for site in 0..self.edges.len() {
+            self.truth.sites[site].held = self.held(site)?;
+        }
         self.look_at_hub()?;
         self.compare_documents()?;
         self.compare_books()?;
@@ -158,7 +177,8 @@ impl World {
         for edge in &self.edges {
             let Some(database) = edge.database() else { continue };
             let here = edge_verify::documents(database, true)?;
-            let betrayed = &self.truth.sites[edge.number].betrayed;
+            let (betrayed, held) =
+                (&self.truth.sites[edge.number].betrayed, &self.truth.sites[edge.number].held);
             let there = self.hub.read(async {
                 let mut connection = hub.store.read().acquire().await?;
                 let actor = hub.life.incarnation;
@@ -169,6 +189,10 @@ impl World {
             for document in here {
                 let name = &document.document;
                 if betrayed.contains(name) {
+                    continue;
+                }
+                if held.contains(name) {
+                    others.remove(name);
                     continue;
                 }
                 if document.projection_ok == Some(false) {
@@ -209,7 +233,9 @@ impl World {
         let hub = self.hub.hub().cloned().context("the hub is down")?;
         let at_hub = self.hub.rights()?;
         for edge in &self.edges {
-            let Some(database) = edge.database() else { continue };
+            // What is held moves no stock at the hub until a person has looked at it.
+            let held = !self.truth.sites[edge.number].held.is_empty();
+            let Some(database) = edge.database().filter(|_| !held) else { continue };
             let (mut here, mut there) =
                 (rights(database)?, at_hub.get(edge.id.as_str()).cloned().unwrap_or_default());
             here.retain(|_, units| *units != [0; 3]);
@@ -246,15 +272,18 @@ impl World {
             for row in rows {
                 orders.push((row.try_get(0)?, row.try_get(1)?));
             }
-            let pending =
-                sqlx::query("SELECT kind, event, case_id FROM intent WHERE answer = 'pending' LIMIT 1")
-                    .fetch_optional(hub.store.read())
-                    .await?;
-            let pending = pending.map(|row| -> Result<String> {
+            let pending = sqlx::query("SELECT kind, event, case_id FROM intent WHERE answer = 'pending'")
+                .fetch_all(hub.store.read())
+                .await?;
+            let mut unanswered = None;
+            for row in pending {
                 let (kind, event, case): (String, String, String) =
                     (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-                Ok(format!("{kind} {event} of case {case}"))
-            });
+                let doc = format!("case/{case}");
+                if !self.truth.sites.iter().any(|truth| truth.held.contains(&doc)) {
+                    unanswered = Some(format!("{kind} {event} of case {case}"));
+                }
+            }
             let quarantine = sqlx::query("SELECT site, doc, reason FROM quarantine WHERE hash IS NOT NULL")
                 .fetch_all(hub.store.read())
                 .await?;
@@ -262,11 +291,12 @@ impl World {
             for row in quarantine {
                 let (site, doc, reason): (String, String, String) =
                     (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-                if !self.truth.sites.iter().any(|truth| truth.betrayed.contains(&doc)) {
+                let known = |truth: &SiteTruth| truth.betrayed.contains(&doc) || truth.held.contains(&doc);
+                if !self.truth.sites.iter().any(known) {
                     refused = Some(format!("{doc} of {site}: {reason}"));
                 }
             }
-            Ok((orders, pending.transpose()?, refused))
+            Ok((orders, unanswered, refused))
         })?;
         for (reference, id) in &self.truth.captured {
             let there: Vec<_> = orders.iter().filter(|(name, _)| name == reference).collect();
@@ -287,7 +317,7 @@ impl World {
                 [],
                 |row| row.get(0),
             )?;
-            if let Some(reasons) = refused {
+            if let Some(reasons) = refused.filter(|_| self.truth.sites[edge.number].held.is_empty()) {
                 violated!("quarantine", "{} has refused what the hub wrote: {reasons}", edge.id);
             }
         }

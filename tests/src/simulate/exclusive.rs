@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
-use outpost_edge::store::{authority, case};
+use outpost_edge::store::{authority, case, past};
 use outpost_model::authority::{Authority, TrustedTime};
 use outpost_model::fulfillment::Fulfillment;
 use outpost_model::header::Service;
@@ -100,6 +100,7 @@ impl Claims {
     /// A site committed something about these cases. `now`: what time it is at the hub.
     pub fn look(&mut self, edge: &EdgeNode, cases: &[Seen], now: UtcMillis) -> Result<()> {
         let Some(database) = edge.database() else { return Ok(()) };
+        let past_lost = past::open(database)?.is_some();
         let mut touched: BTreeSet<OrderId> = BTreeSet::new();
         for Seen { row, permitted } in cases {
             let case = &row.state;
@@ -109,7 +110,9 @@ impl Claims {
             let key = (edge.number, case.header.case);
             self.orders.entry(case.header.order).or_default().insert(key, claim);
         }
-        let given = authority::load(database)?;
+        // Whoever knows that it has lost some of its past lets nothing go. Who does not know it yet cannot: what it gave
+        // away in that past it believes to have, until the file beside its database or the hub says so.
+        let given = authority::load(database)?.filter(|_| !past_lost && !edge.unaware);
         if given.as_ref() != self.authority.get(&edge.number) {
             match given {
                 Some(given) => self.authority.insert(edge.number, given),

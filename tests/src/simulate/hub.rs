@@ -159,8 +159,8 @@ impl HubNode {
         let text = format!(
             "[data]\ndirectory = {:?}\n[database]\nconnections_max = 2\n[sync]\nhello_interval = \"120s\"\n\
              [archive]\nafter = \"1h\"\n\
-             [authority]\nrenew_interval = \"5m\"\n[sscc]\ncompany_prefix = \"4012345\"\nblock_size = 40\n\
-             block_low = 10\n{}",
+             [authority]\nrenew_interval = \"5m\"\n[sscc]\ncompany_prefix = \"4012345\"\nblock_size = 10\n\
+             block_low = 8\n{}",
             self.folder.path(),
             if self.copied { format!("[backup]\ndirectory = {:?}\n", self.copies()) } else { String::new() }
         );

@@ -59,6 +59,16 @@ impl HubNode {
         rows.map(|row| row.map_err(Into::into).and_then(|(site, case)| Ok((site, case.parse()?)))).collect()
     }
 
+    /// Documents of a site that it has set aside.
+    pub fn set_aside(&self, site: &SiteId) -> Result<BTreeSet<String>> {
+        let Some(running) = &self.running else { return Ok(BTreeSet::new()) };
+        let mut statement = running
+            .looks
+            .prepare_cached("SELECT doc FROM document WHERE site = ?1 AND quarantined IS NOT NULL")?;
+        let rows = statement.query_map([site.as_str()], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// Sites that have not shown what they have since it was restored.
     pub fn waits_for(&self) -> Result<BTreeSet<String>> {
         let Some(running) = &self.running else { return Ok(BTreeSet::new()) };

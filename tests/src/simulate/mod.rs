@@ -12,6 +12,7 @@ mod edge;
 mod edge_work;
 mod ending;
 mod exclusive;
+mod granted;
 mod hub;
 mod hub_look;
 mod hub_work;

@@ -124,7 +124,7 @@ impl Plan {
         let mut swarm = Swarm::choose(&mut rng);
         swarm.signed_by_hash = !seed.is_multiple_of(4);
         also.iter().for_each(|rare| swarm.add(*rare));
-        defect.and_then(Defect::needs).into_iter().for_each(|rare| swarm.add(rare));
+        defect.map_or(&[][..], Defect::needs).iter().for_each(|rare| swarm.add(*rare));
         let length = MS_PER_ACT * actions as u64;
         let mut acts = Vec::with_capacity(actions);
         let mut orders = 0;

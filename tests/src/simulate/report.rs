@@ -61,6 +61,9 @@ pub struct SimulateArgs {
     /// Goes on after a seed that fails.
     #[arg(long)]
     go_on: bool,
+    /// Keeps and tells a failing seed as it is, without cutting it down first.
+    #[arg(long)]
+    whole: bool,
     /// Prints the result as JSON.
     #[arg(long)]
     json: bool,
@@ -118,7 +121,10 @@ pub fn run(args: SimulateArgs) -> Result<ExitCode> {
     let per_core_hour = (f64::from(ran) / cpu_seconds * 3_600.0).round();
     let mut kept = Vec::new();
     for (plan, violation, until) in failures.iter().take(1) {
-        let small = shrink(&morning, plan, violation.invariant, *until)?;
+        let small = match args.whole {
+            true => plan.clone(),
+            false => shrink(&morning, plan, violation.invariant, *until)?,
+        };
         let told = run_plan(&morning, &small, true)?;
         let file = keep(&args, &small, violation)?;
         if !args.json {
@@ -182,6 +188,9 @@ fn tell(told: &Ran, plan: &Plan) {
 }
 
 fn replay(file: &Path) -> Result<ExitCode> {
+    if let Ok(level) = std::env::var("RUST_LOG") {
+        outpost_daemon::start_logs(&level, outpost_daemon::LogFormat::Text)?;
+    }
     let text = fs::read(file).with_context(|| format!("reading {}", file.display()))?;
     let trace: Trace =
         serde_json::from_slice(&text).with_context(|| format!("reading {}", file.display()))?;

@@ -3,20 +3,35 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
-use outpost_edge::store::outcome;
+use outpost_edge::store::{outcome, past};
+use outpost_sync::repair::Standing;
+use outpost_sync::{DocumentId, Incarnation};
 use sqlx::Row;
 
-use super::world::{BACK_UP_EVERY, Happening, World};
+use super::truth::violated;
+use super::world::{BACK_UP_AT_THE_END, BACK_UP_EVERY, Happening, World};
 
 impl World {
     /// Backs everything up.
     pub fn back_up(&mut self) -> Result<()> {
-        self.queue.plan(self.now + BACK_UP_EVERY, Happening::BackUp);
+        // Nothing is at rest before a copy contains it: once the plan is over, nobody waits for that.
+        let every = if self.now < self.plan.length() { BACK_UP_EVERY } else { BACK_UP_AT_THE_END };
+        self.queue.plan(self.now + every, Happening::BackUp);
         if self.plan.swarm.hub_restores > 0 && self.hub.running.is_some() {
+            let streams: Vec<_> =
+                self.edges.iter().map(|edge| self.hub.has_of_site(&edge.id)).collect::<Result<_>>()?;
             let (outcome, now) = (self.hub.back_up(self.now), self.now);
+            if outcome.is_ok() {
+                for (truth, stream) in self.truth.sites.iter_mut().zip(streams) {
+                    for (incarnation, n) in stream {
+                        let most = truth.copied.entry(incarnation).or_insert(0);
+                        *most = n.max(*most);
+                    }
+                }
+            }
             self.after_hub(now, outcome)?;
         }
-        if self.plan.swarm.site_restores > 0 {
+        if self.plan.swarm.site_restores > 0 && self.now < self.plan.length() {
             for edge in &mut self.edges {
                 edge.back_up()?;
             }
@@ -24,29 +39,86 @@ impl World {
         Ok(())
     }
 
+    /// What a site takes for safe is in a copy of the hub's database: what only the hub itself has may be lost with it.
+    pub fn look_at_copies(&self, site: usize) -> Result<()> {
+        let edge = &self.edges[site];
+        let Some(database) = edge.database() else { return Ok(()) };
+        // Of a life whose end was lost nothing is acknowledged by number: its documents were compared.
+        let lost = past::load(database)?.map(|loss| loss.lost).unwrap_or_default();
+        let whole = |life: &Incarnation| lost.iter().all(|lost| lost.incarnation != *life);
+        for (incarnation, n) in edge.safe()?.into_iter().filter(|(life, _)| whole(life)) {
+            let copied = self.truth.sites[site].copied.get(&incarnation).copied().unwrap_or(0);
+            if n > copied {
+                violated!(
+                    "copies",
+                    "{} forgets {n} items of {incarnation}, of which copies of the hub contain {copied}",
+                    edge.id
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Documents that a site wrote into before it had its past back, and that are held because its past had written there
+    /// too. Somebody must have been told of each.
+    pub fn held(&self, site: usize) -> Result<BTreeSet<String>> {
+        let edge = &self.edges[site];
+        let Some(database) = edge.database() else { return Ok(BTreeSet::new()) };
+        let set_aside = self.hub.set_aside(&edge.id)?;
+        let mut held = BTreeSet::new();
+        for doc in &self.truth.sites[site].blind {
+            let entry = outpost_journal::entry(database, &DocumentId::new(doc.clone())?)?;
+            if !set_aside.contains(doc) && entry.is_none_or(|entry| entry.standing != Standing::Held) {
+                continue;
+            }
+            let told = "SELECT EXISTS(SELECT 1 FROM exception WHERE subject = ?1 AND resolved_at IS NULL)";
+            if !database.query_row(told, [doc], |row| row.get::<_, bool>(0))? {
+                violated!("quarantine", "{doc} of {} is held, and nobody there is told", edge.id);
+            }
+            held.insert(doc.clone());
+        }
+        Ok(held)
+    }
+
     /// The hub's database is replaced by a copy. The channels deliver once more what they have delivered since.
     pub fn restore_hub(&mut self, pick: u64, for_ms: u64) -> Result<()> {
         if let Some(age) = self.hub.restore(self.now, pick)? {
             let now = self.now;
             self.story.tell(now, &"hub", || format!("is restored from a copy that is {} s old", age / 1_000));
-            self.truth.hub_restored = true;
+            (self.truth.hub_restored, self.hub_forgot) = (true, true);
             self.queue.plan(now + for_ms, Happening::HubBoot);
             self.queue.plan(now + for_ms + 60_000, Happening::Redeliver);
         }
         Ok(())
     }
 
-    /// What the hub does not know any more was never answered, as far as a channel can tell: it delivers it again.
-    pub fn redeliver(&mut self) -> Result<()> {
-        let Some(hub) = self.hub.hub().cloned() else {
-            self.queue.plan(self.now + 10_000, Happening::Redeliver);
-            return Ok(());
-        };
-        let known: BTreeSet<String> = self.hub.read(async {
+    /// What the hub knows of what channels have delivered.
+    fn known_orders(&self) -> Result<Option<BTreeSet<String>>> {
+        let Some(hub) = self.hub.hub().cloned() else { return Ok(None) };
+        let known = self.hub.read(async {
             let rows = sqlx::query("SELECT channel_ref FROM orders").fetch_all(hub.store.read()).await?;
             rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
         })?;
-        self.truth.captured.retain(|reference, _| known.contains(reference));
+        Ok(Some(known))
+    }
+
+    /// A hub that was restored has started: what it does not know any more was never answered, as far as a channel can
+    /// tell. A site may give it back under the same number.
+    pub fn forget_orders(&mut self) -> Result<()> {
+        if std::mem::take(&mut self.hub_forgot)
+            && let Some(known) = self.known_orders()?
+        {
+            self.truth.captured.retain(|reference, _| known.contains(reference));
+        }
+        Ok(())
+    }
+
+    /// Channels deliver again what the hub does not know any more.
+    pub fn redeliver(&mut self) -> Result<()> {
+        let Some(known) = self.known_orders()? else {
+            self.queue.plan(self.now + 10_000, Happening::Redeliver);
+            return Ok(());
+        };
         for payload in self.delivered.clone() {
             let reference = payload["order"]["channel_ref"].as_str().context("a reference")?.to_owned();
             if !known.contains(&reference) {
@@ -67,6 +139,7 @@ impl World {
         let truth = &mut self.truth.sites[site];
         truth.restored = true;
         if let Some(database) = self.edges[site].database() {
+            truth.granted.put_back(database)?;
             let mut lost = Vec::new();
             for command in truth.answered.keys() {
                 if outcome::load(database, *command)?.is_none() {

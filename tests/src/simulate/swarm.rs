@@ -58,8 +58,7 @@ pub struct Swarm {
     pub tidy: bool,
 }
 
-/// Faults that no seed draws yet, since not everything holds after them or too few seeds have shown that it does:
-/// `--also NAME` switches them on.
+/// Faults that `--also NAME` switches on in every seed, and planted mistakes that need them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Rare {
     /// The hub's database is replaced by a copy that is up to hours old.
@@ -72,6 +71,10 @@ pub enum Rare {
     StalledCommit,
     /// The hub's disk is full for a while.
     FullHubDisk,
+    /// A site's disk is full for a while.
+    FullDisk,
+    /// Handhelds tell their commands days late, when cases are packed away.
+    LateWords,
 }
 
 impl Swarm {
@@ -124,6 +127,10 @@ impl Swarm {
             Rare::Deadlines => self.deadlines = true,
             Rare::StalledCommit => self.stalls = 2,
             Rare::FullHubDisk => self.hub_full_disks = 1,
+            Rare::FullDisk => self.full_disks = self.full_disks.max(3),
+            Rare::LateWords => {
+                (self.tidy, self.late_percent, self.late_ms) = (true, 30, 48 * 60 * MINUTE);
+            }
         }
     }
 

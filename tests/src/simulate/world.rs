@@ -17,7 +17,7 @@ use super::plan::Plan;
 use super::queue::Queue;
 use super::rogue::Rogue;
 use super::story::Story;
-use super::truth::{Truth, on_hand, rights};
+use super::truth::{Truth, on_hand};
 
 /// How often the hub's workers look by themselves.
 const WORK_EVERY: u64 = 30_000;
@@ -29,6 +29,8 @@ const RISE_EVERY: u64 = 60_000;
 const TIDY_EVERY: u64 = 420_000;
 /// How often everything is backed up.
 pub const BACK_UP_EVERY: u64 = 900_000;
+/// The same when nothing goes wrong any more.
+pub const BACK_UP_AT_THE_END: u64 = 30_000;
 
 /// Something that will happen.
 #[derive(Debug)]
@@ -101,6 +103,8 @@ pub struct World {
     pub delivered: Vec<serde_json::Value>,
     /// Strangers with a site's key.
     pub rogues: BTreeMap<usize, Rogue>,
+    /// The hub was restored and has not started since.
+    pub hub_forgot: bool,
     /// Whether what is true is compared with what is booked: not before the morning's stock has come.
     pub watched: bool,
 }
@@ -130,8 +134,8 @@ impl World {
             if let Some(database) = edge.database() {
                 let truth = &mut world.truth.sites[edge.number];
                 truth.opening = on_hand(database)?;
-                truth.granted =
-                    rights(database)?.into_iter().map(|(sku, [granted, ..])| (sku, granted)).collect();
+                truth.granted.look(database)?;
+                truth.copied = edge.safe()?;
             }
         }
         for (index, planned) in world.plan.acts.iter().enumerate() {
@@ -170,6 +174,7 @@ impl World {
             plan,
             delivered: Vec::new(),
             rogues: BTreeMap::new(),
+            hub_forgot: false,
             watched: false,
         }
     }
@@ -272,6 +277,9 @@ impl World {
                 let mut said = Said::default();
                 self.edges[site].submit(self.now, &[Job::Housekeep], &mut said)?;
                 self.after_site(site, said)?;
+                if self.hub.copied {
+                    self.look_at_copies(site)?;
+                }
             }
         }
         if self.now < self.hub.paused_until {
