@@ -214,12 +214,18 @@ impl Session {
             self.wire.epoch = head.epoch;
             effects.push(Effect::Notice(Notice::EpochRaised(head.epoch)));
         }
+        let stale = hello_boot_ms < self.greeting.answered_at;
+        self.greeting.answered_at = hello_boot_ms.max(self.greeting.answered_at);
         // The hub restarted in the middle of the conversation: what it was sent before, it does not remember, and
         // its frames are counted anew. The welcome that said so may have been lost; where the hub was restored, it has
         // less than it once said, and another epoch tells that as well.
-        if welcome.fresh || restored {
+        if restored || welcome.fresh && !stale {
             self.sending.close();
             self.greeting.authority_serial = 0;
+        } else if welcome.fresh {
+            // A later hello was answered before. What this answer says the hub has is less than what is known by now, and
+            // what was acknowledged since may be forgotten already.
+            self.sending.begin_again();
         }
         let first = !self.greeting.established;
         let theirs = Schema { min: welcome.schema.0, max: welcome.schema.1 };

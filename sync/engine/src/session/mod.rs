@@ -144,6 +144,8 @@ struct Greeting {
     hello_sent_at: Option<u64>,
     /// The last hellos, by nonce, with the boot clock when they were sent.
     hellos: VecDeque<(u64, u64)>,
+    /// When the latest of the hellos that were answered was sent, by the boot clock.
+    answered_at: u64,
     /// At the hub: when a hail is due, and when the last one went out.
     hail_due: Option<u64>,
     hailed_at: Option<u64>,

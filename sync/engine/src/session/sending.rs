@@ -99,6 +99,11 @@ impl Sending {
         self.rewind();
     }
 
+    /// The peer may have forgotten what was on its way. What it has acknowledged it still has.
+    pub(super) fn begin_again(&mut self) {
+        self.rewind();
+    }
+
     /// The peer has introduced itself and said what it has: sending begins there.
     pub(super) fn open(&mut self) {
         if !self.open {
