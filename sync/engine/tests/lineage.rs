@@ -175,6 +175,34 @@ fn only_a_welcome_that_answers_a_hello_of_this_line_counts_and_only_once() {
     assert!(times(&world) > heard);
 }
 
+/// A hello that is said twice is answered twice, and the first answer may be overtaken by the second. It says less of what
+/// the hub has than is known by then.
+#[test]
+fn a_welcome_that_was_overtaken_takes_no_acknowledgement_back() {
+    let mut world = World::new(38);
+    world.connect();
+    while world.tape.is_empty() {
+        world.run(1);
+    }
+    world.faults.drop_percent = 100;
+    world.run(10);
+    let (_, overtaken) = world.tape.iter().find(|(from, _)| *from == Side::Hub).cloned().unwrap();
+    world.faults.drop_percent = 0;
+    for _ in 0..3 {
+        world.write(Side::Site, LEDGER, 1);
+    }
+    world.run_until_quiet();
+    let written = world.alice.sent().len();
+    let newest = world.alice.log.pop().unwrap();
+    world.alice.log = vec![newest];
+    world.give(Side::Site, Input::Received(overtaken));
+    world.write(Side::Site, LEDGER, 1);
+    world.run_until_quiet();
+    let forgotten = |notice: &&Notice| matches!(notice, Notice::Forgotten { .. });
+    assert_eq!(world.alice.notices.iter().find(forgotten), None, "the hub has had all of it");
+    assert_eq!(world.bob.received().len(), written + 1);
+}
+
 #[test]
 fn peers_without_a_common_version_exchange_nothing_and_lose_nothing() {
     let mut world = World::new(37);
