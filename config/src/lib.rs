@@ -33,6 +33,6 @@ pub use load::{check_config, load, load_rules};
 pub use origin::{ConfigErrors, Finding, Origin};
 pub use rules::{RuleBook, Rules, RulesHandle, RulesVersion};
 pub use settings::{Resolved, Settings, SourceText, resolve};
-pub use shared::{DiskSettings, HttpSettings, LogSettings, RulesFile, SyncSettings};
+pub use shared::{DiskSettings, HttpSettings, LogSettings, RulesFile, SyncSettings, WriteLimits};
 pub use summary::Summary;
 pub use values::{DatabaseUrl, HostPort, LogFormat, PerService, Secret, parse_duration, show_duration};

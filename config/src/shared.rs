@@ -62,6 +62,34 @@ section! {
     }
 }
 
+/// How much is written into documents and how many there are of a site, within what the protocol allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WriteLimits {
+    /// The most events in one change.
+    pub change_operations_max: usize,
+    /// The most events of a case before only what ends it is taken.
+    pub case_events_max: u64,
+    /// The most documents that a site founds.
+    pub documents_max: u64,
+}
+
+impl Default for WriteLimits {
+    fn default() -> Self {
+        Self { change_operations_max: 256, case_events_max: 4_000, documents_max: 100_000 }
+    }
+}
+
+impl SyncSettings {
+    /// How much is written.
+    pub fn write_limits(&self) -> WriteLimits {
+        WriteLimits {
+            change_operations_max: self.change_operations_max,
+            case_events_max: self.case_events_max,
+            documents_max: self.documents_max,
+        }
+    }
+}
+
 section! {
     /// The disk that a daemon writes to.
     pub struct DiskSettings {

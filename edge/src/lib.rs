@@ -21,5 +21,5 @@ pub mod write;
 pub use ids::Ids;
 pub use moment::Moment;
 pub use run::{EXIT_FATE_UNKNOWN, main_with};
-pub use site::{DefaultPrinter, Retention, Site, SiteError, SiteLimits};
+pub use site::{DefaultPrinter, Retention, Site, SiteError};
 pub use state::AppState;

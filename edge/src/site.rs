@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use jiff::tz::TimeZone;
 use outpost_config::rules::StockEffect;
-use outpost_config::{EdgeSettings, RulesHandle};
+use outpost_config::{EdgeSettings, RulesHandle, WriteLimits};
 use outpost_firmware_bridge::zpl::Media;
 use outpost_journal::ParkLimits;
 use outpost_model::decide::SitePolicy;
@@ -38,7 +38,7 @@ pub struct Site {
     /// How much of the hub's may wait for what it builds on.
     pub room: ParkLimits,
     /// How much the site writes.
-    pub limits: SiteLimits,
+    pub limits: WriteLimits,
     /// The printer that labels go to when nobody says otherwise, and how long they may wait there.
     pub printer: Option<DefaultPrinter>,
     /// The database file.
@@ -47,23 +47,6 @@ pub struct Site {
     pub vault: Vault,
     /// How long what is kept.
     pub retention: Retention,
-}
-
-/// How much the site writes, within what the protocol allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SiteLimits {
-    /// The most events in one change.
-    pub change_operations_max: usize,
-    /// The most events of a case before only what ends it is taken.
-    pub case_events_max: u64,
-    /// The most documents that the site founds.
-    pub documents_max: u64,
-}
-
-impl Default for SiteLimits {
-    fn default() -> Self {
-        Self { change_operations_max: 256, case_events_max: 4_000, documents_max: 100_000 }
-    }
 }
 
 /// How long what is kept, milliseconds. What concerns a person brings its own time with it, but for labels that are
@@ -122,7 +105,7 @@ impl Site {
         let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         let printer = settings.printers.iter().next().map(|(name, printer)| DefaultPrinter {
             name: name.clone(),
-            job_expiry_ms: i64::try_from(millis(printer.job_expiry)).unwrap_or(i64::MAX),
+            job_expiry_ms: signed(printer.job_expiry),
             media: media_of(printer),
         });
         Ok(Self {
@@ -133,11 +116,7 @@ impl Site {
             rules,
             own_rules: settings.rules.file.is_some(),
             room: ParkLimits::default(),
-            limits: SiteLimits {
-                change_operations_max: settings.sync.change_operations_max,
-                case_events_max: settings.sync.case_events_max,
-                documents_max: settings.sync.documents_max,
-            },
+            limits: settings.sync.write_limits(),
             battery_backed: settings.clock.battery_backed,
             drift_ppm: settings.clock.drift_ppm_max,
             clock_error_max_ms: millis(settings.clock.error_max),

@@ -4,10 +4,11 @@
 
 mod support;
 
+use outpost_config::WriteLimits;
+use outpost_edge::Site;
 use outpost_edge::store;
 use outpost_edge::testing::{Bench, site};
 use outpost_edge::write::{Answer, Job, Limits};
-use outpost_edge::{Site, SiteLimits};
 use outpost_model::command::{CaseCommand, SiteCommand};
 use outpost_model::header::Service;
 use outpost_model::id::CaseId;
@@ -18,7 +19,7 @@ use support::*;
 
 const DAY_MS: i64 = 86_400_000;
 
-fn limited(folder: &std::path::Path, limits: SiteLimits) -> Bench {
+fn limited(folder: &std::path::Path, limits: WriteLimits) -> Bench {
     let site = Site { limits, ..site(&folder.join("outpost.db")) };
     let mut bench = Bench::with(site, Limits::default());
     bench.stock(100_000);
@@ -48,7 +49,7 @@ fn to_and_fro(bench: &mut Bench, case: CaseId) -> Answer {
 #[test]
 fn a_case_is_full_at_its_limit_and_can_still_be_given_back() {
     let folder = tempfile::tempdir().unwrap();
-    let limits = SiteLimits { case_events_max: 17, ..SiteLimits::default() };
+    let limits = WriteLimits { case_events_max: 17, ..WriteLimits::default() };
     let mut bench = limited(folder.path(), limits);
     let case = bench.offer(Service::Pickup, 1)[0];
     // The first pick accepts the case: two events. Then one for each.
@@ -72,7 +73,7 @@ fn a_case_is_full_at_its_limit_and_can_still_be_given_back() {
 fn a_command_with_more_events_than_a_change_holds_becomes_several_changes_of_one_commit() {
     let changes = |operations: usize| {
         let folder = tempfile::tempdir().unwrap();
-        let limits = SiteLimits { change_operations_max: operations, ..SiteLimits::default() };
+        let limits = WriteLimits { change_operations_max: operations, ..WriteLimits::default() };
         let mut bench = limited(folder.path(), limits);
         let case = bench.offer(Service::Pickup, 1)[0];
         let before = bench.outbox().len();
@@ -102,7 +103,7 @@ fn sell() -> SiteCommand {
 #[test]
 fn a_document_too_many_is_refused_before_anything_is_written() {
     let folder = tempfile::tempdir().unwrap();
-    let limits = SiteLimits { documents_max: 16, ..SiteLimits::default() };
+    let limits = WriteLimits { documents_max: 16, ..WriteLimits::default() };
     let mut bench = limited(folder.path(), limits);
     let pages = |bench: &Bench| store::page::count(bench.core.connection()).unwrap();
     while pages(&bench) < 16 {
@@ -138,7 +139,7 @@ fn a_document_too_many_is_refused_before_anything_is_written() {
     let case = bench.offer(Service::Pickup, 1)[0];
     assert!(matches!(bench.pick(case, "T-1"), Answer::Applied(_)), "cases are the hub's and go on");
     // With a higher setting it goes on where it stopped.
-    let site = Site { limits: SiteLimits::default(), ..bench.core.site().clone() };
+    let site = Site { limits: WriteLimits::default(), ..bench.core.site().clone() };
     let mut bench = bench.restart_as(site);
     assert!(matches!(bench.act_for_site(sell()), Answer::Applied(_)));
     assert!(matches!(pause(&mut bench), Answer::Applied(_)));

@@ -1,12 +1,11 @@
 //! Reference data: applied whole or not at all, versions only grow, and the site works on the last good one.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use outpost_edge::replicate::reference::Holding;
 use outpost_edge::store::{exception, product, reference};
 use outpost_edge::testing::{Bench, product as a_product};
 use outpost_edge::write::{Answer, Job};
 use outpost_model::id::Sku;
-use outpost_sync::reference::{PART_ITEMS_MAX, Version};
+use outpost_sync::reference::{Holding, PART_ITEMS_MAX, Version};
 use outpost_sync::{Identity, Item, Record};
 use rand::SeedableRng;
 

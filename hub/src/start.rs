@@ -115,7 +115,7 @@ pub async fn open_with(
     }
     let vault = open_vault(&settings).await?;
     let store = Store::open(url.expose(), settings.database.connections_max, vault).await?;
-    let store = store.with_witness(witness).with_limits((&settings.sync).into());
+    let store = store.with_witness(witness).with_limits(settings.sync.write_limits());
     let folder = worker(directory, &mut ids).map_err(|source| file(&directory.join(WORKER_FILE), source))?;
     let (life, leases) = begin(&store, &mut ids, &settings, &folder, clock.wall().into()).await?;
     let wakers = Wakers::default();

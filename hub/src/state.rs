@@ -95,12 +95,9 @@ impl Hub {
             frame_bytes_max: sync.frame_bytes_max,
             frame_bytes_min: default.frame_bytes_min.min(sync.frame_bytes_max),
             window_frames: sync.window_frames,
-            inflated_bytes_max: sync.inflated_bytes_max,
-            // A part is full only with the change that fills it, and must still unpack.
-            repair_part_bytes_max: default.repair_part_bytes_max.min(sync.inflated_bytes_max / 8),
             resend_after_ms: resend,
             resend_every_ms_max: default.resend_every_ms_max.max(resend),
-            ..default
+            ..default.with_inflated_bytes_max(sync.inflated_bytes_max)
         }
     }
 }

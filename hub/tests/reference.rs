@@ -4,9 +4,10 @@
 mod common;
 
 use common::{Database, SiteDouble, TestHub};
-use outpost_hub::app::reference::{self, DELTA_ITEMS_MAX, PRODUCTS};
+use outpost_hub::app::reference::{self, DELTA_ITEMS_MAX};
 use outpost_hub::store::{outbox, stream};
 use outpost_hub::work;
+use outpost_model::reference::PRODUCTS;
 use outpost_sync::Record;
 use outpost_sync::reference::{KIND, Manifest, Place, Version};
 use sqlx::Row;

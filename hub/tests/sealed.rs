@@ -256,11 +256,11 @@ async fn deleted_keys_are_in_no_byte_of_the_key_store_and_time_is_not_the_wall_c
     // Not one byte again and again: pointers of a page may look like that.
     let secret = |n: u8| std::array::from_fn::<u8, 32, _>(|at| n ^ (at as u8).wrapping_mul(37));
     let keys: Vec<_> = (1..=200_u8)
-        .map(|n| outpost_hub::store::vault::NewKey {
+        .map(|n| outpost_sync::seal::NewKey {
             kind: "contact".to_owned(),
             key: n.to_string(),
             secret: RecordKey::from_slice(&secret(n)).unwrap(),
-            retain_until: UtcMillis(i64::from(n)),
+            retain_until_ms: i64::from(n),
         })
         .collect();
     vault.keep(&keys).await.unwrap();

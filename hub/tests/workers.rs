@@ -30,6 +30,18 @@ async fn second(first: &Database) -> (Database, TestHub) {
     (database, hub)
 }
 
+/// Two hubs on one database with sites that they share.
+async fn two(database: &Database) -> ([TestHub; 2], Vec<SiteDouble>, Database) {
+    let a = TestHub::with_sites(database).await;
+    let mut doubles = Vec::new();
+    for site in SITES {
+        doubles.push(SiteDouble::enroll(&a, site).await);
+    }
+    let (folder, b) = second(database).await;
+    share([&a, &b]).await;
+    ([a, b], doubles, folder)
+}
+
 async fn share(hubs: [&TestHub; 2]) {
     for _ in 0..2 {
         for hub in hubs {
@@ -50,13 +62,7 @@ fn of<'h>(hubs: [&'h TestHub; 2], site: &SiteId) -> (&'h TestHub, &'h TestHub) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sites_are_shared_and_what_one_says_to_a_site_of_the_other_goes_through_him() {
     let Some(database) = Database::postgres().await else { return };
-    let a = TestHub::with_sites(&database).await;
-    let mut doubles = Vec::new();
-    for site in SITES {
-        doubles.push(SiteDouble::enroll(&a, site).await);
-    }
-    let (_folder, b) = second(&database).await;
-    share([&a, &b]).await;
+    let ([a, b], mut doubles, _folder) = two(&database).await;
     let mut db = a.hub.store.read().acquire().await.unwrap();
     for (site, lease) in site_lease::all(&mut db).await.unwrap() {
         let (holder, _) = of([&a, &b], &site);
@@ -173,13 +179,7 @@ async fn a_worker_starts_at_once_with_the_sites_it_had_and_refuses_what_it_had_u
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reference_data_goes_to_each_site_by_who_works_for_it_and_once() {
     let Some(database) = Database::postgres().await else { return };
-    let a = TestHub::with_sites(&database).await;
-    let mut doubles = Vec::new();
-    for site in SITES {
-        doubles.push(SiteDouble::enroll(&a, site).await);
-    }
-    let (_folder, b) = second(&database).await;
-    share([&a, &b]).await;
+    let ([a, b], mut doubles, _folder) = two(&database).await;
     for double in &doubles {
         let (holder, _) = of([&a, &b], &double.site);
         holder.hear(double.site.as_str()).await;

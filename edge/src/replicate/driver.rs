@@ -378,10 +378,7 @@ fn session_settings(state: &AppState) -> outpost_sync::Settings {
         resend_every_ms_max: shipped.resend_every_ms_max.max(resend_after_ms),
         frame_bytes_max: sync.frame_bytes_max,
         frame_items_max: sync.frame_changes_max,
-        inflated_bytes_max: sync.inflated_bytes_max,
-        // A part is full only with the change that fills it, and must still unpack.
-        repair_part_bytes_max: shipped.repair_part_bytes_max.min(sync.inflated_bytes_max / 8),
-        ..shipped
+        ..shipped.with_inflated_bytes_max(sync.inflated_bytes_max)
     }
 }
 

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use outpost_model::barcode::Barcode;
 use outpost_model::id::Sku;
-use outpost_sync::reference::{KIND, Manifest, Part, Place, ReferenceError, Sum, Version};
-use outpost_sync::{Position, PublicIdentity, Record};
-use serde::{Deserialize, Serialize};
+use outpost_model::reference::{PRODUCTS, RULES};
+use outpost_sync::reference::{Holding, KIND, Manifest, Part, Place, ReferenceError, Sum, Version};
+use outpost_sync::{PublicIdentity, Record};
 
 use super::apply::HUB;
 use crate::store::product::{self, Product};
@@ -15,37 +15,12 @@ use crate::store::reference::{self, Held};
 use crate::store::{exception, identity, setting};
 use crate::write::{Stop, Unit};
 
-/// The set of products with their barcodes, by SKU.
-pub const PRODUCTS: &str = "products";
-/// The set that holds the hub's rules: one item of the same name.
-pub const RULES: &str = "rules";
 /// The most items that a set may have.
 pub const ITEMS_MAX: usize = 300_000;
 /// The most bytes that an edition may have when it is unpacked.
 pub const BYTES_MAX: usize = 64 << 20;
 
 const REFUSED: &str = "reference_refused";
-
-/// What the site tells the hub of a set.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holding {
-    /// The version it works on.
-    pub version: Version,
-    /// Whether it needs a snapshot.
-    pub need: bool,
-    /// The edition that it could not apply.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub of: Option<Version>,
-    /// Whether it says so because a life of it begins: what it holds may come from a copy.
-    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
-    pub start: bool,
-    /// How far it had stored the hub's stream when it said so.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub through: Option<Position>,
-    /// Why the newest edition was refused.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub refused: Option<String>,
-}
 
 /// Why an edition is not applied: a stable code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -313,7 +288,7 @@ pub fn report_once(unit: &mut Unit<'_>) -> Result<(), Stop> {
         return Ok(());
     }
     setting::save(unit.tx(), REPORTED, &life)?;
-    for (set, _) in reference::all(unit.tx())? {
+    for set in reference::names(unit.tx())? {
         report(unit, &set, Said::Start)?;
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! Cases: the folded state as JSON beside the columns that queries filter or sort by.
 
-use outpost_model::fulfillment::{Fulfillment, Milestone};
+use outpost_model::fulfillment::{Container, Fulfillment, Milestone};
 use outpost_model::id::{CaseId, ContainerId, RecordId, Sku};
 use outpost_model::quantity::Quantity;
 use outpost_model::time::UtcMillis;
@@ -138,11 +138,10 @@ pub fn save(
 
 fn save_holdings(conn: &Connection, before: Option<&Fulfillment>, state: &Fulfillment) -> StoreResult<()> {
     let case = state.header.case.to_string();
-    let holds =
-        |content: &outpost_model::fulfillment::Container| !content.gone && !content.contents.is_empty();
+    let holds = |content: &Container| !content.gone && !content.contents.is_empty();
     for (container, content) in &state.containers {
         let held = before.and_then(|before| before.containers.get(container)).is_some_and(holds);
-        if held && holds(content) {
+        if holds(content) && held {
             continue;
         }
         if !holds(content) {

@@ -1,5 +1,6 @@
 //! Records of the hub: what concerns a person, sealed, with its retention; and whatever a later version sends.
 
+use outpost_model::header::Header;
 use outpost_model::id::RecordId;
 use outpost_model::order::Contact;
 use outpost_model::time::UtcMillis;
@@ -81,13 +82,18 @@ pub fn load_contact(conn: &Connection, vault: &Vault, id: RecordId) -> StoreResu
         .transpose()
 }
 
+/// The data of whoever a case is for, while it is kept.
+pub fn contact_of(conn: &Connection, vault: &Vault, case: &Header) -> StoreResult<Option<Contact>> {
+    case.consignee.map_or(Ok(None), |id| load_contact(conn, vault, id))
+}
+
 /// Drops sealed bytes whose time is over, at most `limit` rows. A case that is still open keeps knowing that its record
 /// had come.
 pub fn purge(conn: &Connection, now: UtcMillis, limit: u32) -> StoreResult<usize> {
     let mut due = conn.prepare_cached(
         "SELECT kind, key, EXISTS (SELECT 1 FROM fulfillment WHERE consignee = sealed.key AND needs_work = 1)
-         FROM sealed WHERE retain_until < ?1 AND length(bytes) > 0 OR retain_until < ?1 AND NOT EXISTS \
-             (SELECT 1 FROM fulfillment WHERE consignee = sealed.key AND needs_work = 1)
+         FROM sealed WHERE retain_until < ?1 AND (length(bytes) > 0 OR NOT EXISTS \
+             (SELECT 1 FROM fulfillment WHERE consignee = sealed.key AND needs_work = 1))
          ORDER BY retain_until LIMIT ?2",
     )?;
     let rows: Vec<(String, String, bool)> = due

@@ -28,10 +28,10 @@ pub fn held(conn: &Connection, set: &str) -> StoreResult<Held> {
     Ok(Held { version, sum, count: count.unsigned_abs() })
 }
 
-/// The names of all sets in force, with their versions.
-pub fn all(conn: &Connection) -> StoreResult<Vec<(String, Version)>> {
-    let mut statement = conn.prepare_cached("SELECT epoch, n, name FROM reference_set ORDER BY name")?;
-    let rows = statement.query_map([], |row| Ok((row.get(2)?, version(row)?)))?;
+/// The names of all sets in force.
+pub fn names(conn: &Connection) -> StoreResult<Vec<String>> {
+    let mut statement = conn.prepare_cached("SELECT name FROM reference_set ORDER BY name")?;
+    let rows = statement.query_map([], |row| row.get(0))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

@@ -1,11 +1,11 @@
 //! Seals what an earlier version kept in plain: once, before anybody works, and so that the file forgets it.
 
 use outpost_model::time::UtcMillis;
-use outpost_sync::seal::{Name, RecordKey};
+use outpost_sync::seal::{Name, NewKey};
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::record::{self, CONTACT, LABEL};
-use super::vault::{NewKey, Vault};
+use super::vault::Vault;
 use super::{StoreResult, print_job, setting};
 use crate::ids::Ids;
 
@@ -44,16 +44,14 @@ fn seal(conn: &mut Connection, vault: &Vault, ids: &mut Ids, labels_ms: i64) -> 
     let mut keys = Vec::with_capacity(found.len());
     for plain in &found {
         let name = Name { kind: plain.kind, key: &plain.key };
-        let secret = RecordKey::mint(ids.rng());
-        let sealed = secret.seal(name, plain.retain_until.0, &plain.content, ids.rng());
+        let (key, sealed) = NewKey::seal(name, plain.retain_until.0, &plain.content, ids.rng());
+        keys.push(key);
         if plain.kind == print_job::SEALED_AS {
             tx.prepare_cached("UPDATE print_job SET bytes = ?2 WHERE original = ?1 AND bytes IS NOT NULL")?
                 .execute(params![plain.key, sealed])?;
         } else {
             record::save_sealed(&tx, name, &sealed, plain.retain_until, plain.retain_until)?;
         }
-        let (kind, key) = (plain.kind.to_owned(), plain.key.clone());
-        keys.push(NewKey { kind, key, secret, retain_until: plain.retain_until });
     }
     tx.execute("DELETE FROM contact", [])?;
     tx.execute("DELETE FROM record WHERE kind = ?1", [LABEL])?;

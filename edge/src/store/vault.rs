@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use outpost_model::retention::RetentionClock;
 use outpost_model::time::UtcMillis;
-use outpost_sync::seal::RecordKey;
+use outpost_sync::seal::{NewKey, RecordKey};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, params};
 
 use super::{BUSY_TIMEOUT, StoreError, StoreResult};
@@ -36,19 +36,6 @@ const SCHEMA: &str = "
         singleton INTEGER PRIMARY KEY NOT NULL CHECK (singleton = 1),
         reading   TEXT NOT NULL
     ) STRICT;";
-
-/// A key to be kept.
-#[derive(Debug, Clone)]
-pub struct NewKey {
-    /// The record's kind.
-    pub kind: String,
-    /// Which record.
-    pub key: String,
-    /// What opens it.
-    pub secret: RecordKey,
-    /// When it must be gone.
-    pub retain_until: UtcMillis,
-}
 
 /// A record whose key was deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,7 +142,7 @@ impl Vault {
                     "INSERT INTO record_key (kind, key, slot, retain_until) VALUES (?1, ?2, ?3, ?4)
                      ON CONFLICT (kind, key) DO UPDATE SET retain_until = excluded.retain_until",
                 )?
-                .execute(params![new.kind, new.key, slot, new.retain_until.0])?;
+                .execute(params![new.kind, new.key, slot, new.retain_until_ms])?;
             }
             Ok(tx.commit()?)
         })
@@ -284,7 +271,7 @@ mod tests {
 
     fn key(n: u8, until: i64) -> NewKey {
         let secret = RecordKey::from_slice(&secret(n)).unwrap();
-        NewKey { kind: "contact".to_owned(), key: n.to_string(), secret, retain_until: UtcMillis(until) }
+        NewKey { kind: "contact".to_owned(), key: n.to_string(), secret, retain_until_ms: until }
     }
 
     fn bytes_of(folder: &Path) -> Vec<u8> {

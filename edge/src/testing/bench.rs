@@ -302,7 +302,7 @@ pub fn site(database: &Path) -> Site {
         rules: RulesHandle::shipped().expect("the shipped rules are valid"),
         own_rules: false,
         room: outpost_journal::ParkLimits::default(),
-        limits: crate::site::SiteLimits::default(),
+        limits: outpost_config::WriteLimits::default(),
         battery_backed: false,
         drift_ppm: 200,
         clock_error_max_ms: 5_000,

@@ -10,7 +10,7 @@ use outpost_model::movements::movements;
 use outpost_model::rejection::Rejection;
 use outpost_model::stock::Movement;
 use outpost_model::time::UtcMillis;
-use outpost_sync::seal::{Name, RecordKey};
+use outpost_sync::seal::{Name, NewKey, RecordKey};
 use outpost_sync::{Change, Entry, Item, Record};
 use rusqlite::Connection;
 
@@ -21,7 +21,6 @@ use super::permission::Permit;
 use crate::ids::Ids;
 use crate::moment::Moment;
 use crate::site::Site;
-use crate::store::vault::NewKey;
 use crate::store::{self, StoreError, StoreResult, audit, case, exception};
 
 /// Why a use case ends early.
@@ -128,16 +127,14 @@ impl<'a> Unit<'a> {
 
     /// Seals a content with a key of its own, which is durable before the group is.
     pub fn seal(&mut self, name: Name<'_>, retain_until: UtcMillis, content: &[u8]) -> Vec<u8> {
-        let secret = RecordKey::mint(self.ids.rng());
-        let sealed = secret.seal(name, retain_until.0, content, self.ids.rng());
-        self.keep_key(name, secret, retain_until);
+        let (key, sealed) = NewKey::seal(name, retain_until.0, content, self.ids.rng());
+        self.traces.keys.push(key);
         sealed
     }
 
     /// Keeps the key of a record that came sealed.
     pub fn keep_key(&mut self, name: Name<'_>, secret: RecordKey, retain_until: UtcMillis) {
-        let (kind, key) = (name.kind.to_owned(), name.key.to_owned());
-        self.traces.keys.push(NewKey { kind, key, secret, retain_until });
+        self.traces.keys.push(NewKey::of(name, secret, retain_until.0));
     }
 
     /// Writes a record for the hub.

@@ -46,8 +46,7 @@ pub async fn capture(unit: &mut Unit, read: &Captured, raw: &Payload) -> Result<
         if let (Some(record), Some(person)) = (row.consignee, &read.contact) {
             keep_contact(unit, record, person).await?;
         }
-        let payload = unit.ids().uuid();
-        keep(unit, payload, raw, Some(id)).await?;
+        keep(unit, raw, id).await?;
         return Ok(Answer::Repeated(id));
     }
     if !order::insert(unit.db(), &row).await? {
@@ -57,8 +56,7 @@ pub async fn capture(unit: &mut Unit, read: &Captured, raw: &Payload) -> Result<
     if let (Some(record), Some(person)) = (row.consignee, &read.contact) {
         keep_contact(unit, record, person).await?;
     }
-    let payload = unit.ids().uuid();
-    keep(unit, payload, raw, Some(id)).await?;
+    let payload = keep(unit, raw, id).await?;
     for finding in blocked {
         unit.raise(exception::New {
             code: finding.code,
@@ -163,13 +161,11 @@ async fn known(unit: &mut Unit, read: &Captured, raw: &Payload) -> Result<Answer
         let other = ReasonCode::new("customer_changed_mind").ok();
         let reason = read.cancel_reason.clone().or(other);
         let reason = reason.ok_or_else(|| HubError::Invariant("a reason code is not one".to_owned()))?;
-        let payload = unit.ids().uuid();
-        keep(unit, payload, raw, Some(id)).await?;
+        keep(unit, raw, id).await?;
         // That nothing is left to cancel is no news for a channel.
         let _ = cancel::cancel(unit, id, &reason, &[]).await?;
     } else if paid && waits_for_payment {
-        let payload = unit.ids().uuid();
-        keep(unit, payload, raw, Some(id)).await?;
+        keep(unit, raw, id).await?;
         stand::approve_by_rule(unit, row).await?;
     } else {
         unit.count(counter::DUPLICATES_REFUSED, 1);
@@ -186,8 +182,15 @@ pub async fn keep_contact(unit: &mut Unit, record: RecordId, person: &Contact) -
     sealed::put(unit.db(), name, retain_until, &bytes).await
 }
 
+/// Keeps the payload of an order; its id.
+async fn keep(unit: &mut Unit, raw: &Payload, order: OrderId) -> Result<Uuid, HubError> {
+    let id = unit.ids().uuid();
+    keep_as(unit, id, raw, Some(order)).await?;
+    Ok(id)
+}
+
 /// Keeps a payload, sealed, to settle what a reader misunderstood.
-async fn keep(unit: &mut Unit, id: Uuid, raw: &Payload, order: Option<OrderId>) -> Result<(), HubError> {
+async fn keep_as(unit: &mut Unit, id: Uuid, raw: &Payload, order: Option<OrderId>) -> Result<(), HubError> {
     let now = unit.now();
     let retain_until = now + unit.vault().kept().payloads_ms;
     let name = Name { kind: sealed::PAYLOAD, key: &id.to_string() };
@@ -211,7 +214,7 @@ pub async fn keep_unreadable(unit: &mut Unit, raw: &Payload, why: &Unreadable) -
         ..Default::default()
     };
     if exception::raise(unit.db(), id, now, raised).await? {
-        keep(unit, payload, raw, None).await?;
+        keep_as(unit, payload, raw, None).await?;
         unit.count(counter::MALFORMED_KEPT, 1);
         unit.wakes.news.insert(News::Exceptions);
         return Ok(id);

@@ -2,9 +2,8 @@
 //! first and then what has changed. Nothing piles up for a site that is away: it gets the newest version when it is back.
 
 use outpost_model::id::SiteId;
-use outpost_sync::reference::{Edition, KIND, Sum, Version};
-use outpost_sync::{Identity, Item, Position, Record};
-use serde::Deserialize;
+use outpost_sync::reference::{Edition, Holding, KIND, Version};
+use outpost_sync::{Identity, Item, Record};
 
 use super::errand;
 use crate::error::HubError;
@@ -12,33 +11,8 @@ use crate::store::reference::{self, Sent};
 use crate::store::{exception, outbox};
 use crate::write::Unit;
 
-/// The set of products with their barcodes, by SKU.
-pub const PRODUCTS: &str = "products";
-/// The set that holds the rules: one item of the same name.
-pub const RULES: &str = "rules";
 /// A delta of more items is sent as a snapshot instead.
 pub const DELTA_ITEMS_MAX: u64 = 2_000;
-
-/// What a site says that it holds of a set.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Holding {
-    /// The version it works on.
-    pub version: Version,
-    /// Whether it needs a snapshot.
-    pub need: bool,
-    /// The edition that it could not apply.
-    #[serde(default)]
-    pub of: Option<Version>,
-    /// Whether it says so because a life of it begins: what it holds may come from a copy.
-    #[serde(default)]
-    pub start: bool,
-    /// How far it had stored the hub's stream when it said so.
-    #[serde(default)]
-    pub through: Option<Position>,
-    /// Why it refused the newest edition.
-    #[serde(default)]
-    pub refused: Option<String>,
-}
 
 /// Brings items of a set up to date; without a text an item is gone. What is as it was makes no version.
 pub async fn put(
@@ -56,11 +30,11 @@ pub async fn put(
             continue;
         }
         if let Some(old) = old {
-            set.sum.toggle_digest(&Sum::digest(&key, old));
+            set.sum.toggle(&key, old);
             set.count -= 1;
         }
         if let Some(text) = &text {
-            set.sum.toggle_digest(&Sum::digest(&key, text));
+            set.sum.toggle(&key, text);
             set.count += 1;
         }
         changed.push((key, text));

@@ -94,7 +94,7 @@ async fn found(
         for line in &header.lines {
             *wanted.entry(line.sku.clone()).or_insert(0) += u64::from(line.qty.get());
         }
-        if !is_covered(unit, site, &wanted).await? && recovery::waits(unit.db(), site).await? {
+        if waits_for_grants(unit, site, &wanted).await? {
             return Ok(Taken::NotNow);
         }
     }
@@ -115,12 +115,19 @@ async fn found(
     Ok(Taken::Yes)
 }
 
-/// Whether the site has granted these units, as far as is known, and nothing else was promised from them. As long as the
-/// site is waited for, its grants may be on their way.
-async fn is_covered(unit: &mut Unit, site: &SiteId, wanted: &BTreeMap<Sku, u64>) -> Result<bool, HubError> {
+/// Whether the grants that these units need are still on their way: the site is waited for, and what is known of its
+/// grants, less what was promised from them, does not cover these.
+async fn waits_for_grants(
+    unit: &mut Unit,
+    site: &SiteId,
+    wanted: &BTreeMap<Sku, u64>,
+) -> Result<bool, HubError> {
+    if !recovery::waits(unit.db(), site).await? {
+        return Ok(false);
+    }
     let skus: Vec<Sku> = wanted.keys().cloned().collect();
     let unused = rights::unused(unit.db(), &skus).await?.remove(site).unwrap_or_default();
-    Ok(wanted.iter().all(|(sku, qty)| unused.get(sku).copied().unwrap_or(0) >= *qty))
+    Ok(wanted.iter().any(|(sku, qty)| unused.get(sku).copied().unwrap_or(0) < *qty))
 }
 
 /// Keeps the change itself. A document must never believe in one that is not there.
@@ -201,24 +208,20 @@ async fn follow(
                 Ok(events) => events,
                 Err(reason) => return Ok(Taken::Refused(reason)),
             };
-            let mut returned = BTreeMap::new();
-            for event in &events {
-                if let Some(HubPageEvent::Returned { units, .. }) = event.known() {
-                    for unit in units {
-                        *returned.entry(unit.sku.clone()).or_insert(0) += u64::from(unit.qty.get());
-                    }
-                }
+            let returned = events.iter().filter_map(|event| match event.known() {
+                Some(HubPageEvent::Returned { units, .. }) => Some(units),
+                _ => None,
+            });
+            let returned: Vec<_> = returned.flatten().collect();
+            let mut wanted = BTreeMap::new();
+            for units in &returned {
+                *wanted.entry(units.sku.clone()).or_insert(0) += u64::from(units.qty.get());
             }
-            if !is_covered(unit, site, &returned).await? && recovery::waits(unit.db(), site).await? {
+            if waits_for_grants(unit, site, &wanted).await? {
                 return Ok(Taken::NotNow);
             }
-            for event in &events {
-                if let Some(HubPageEvent::Returned { units, .. }) = event.known() {
-                    for unit_of in units {
-                        rights::give_back(unit.db(), site, &unit_of.sku, u64::from(unit_of.qty.get()))
-                            .await?;
-                    }
-                }
+            for units in &returned {
+                rights::give_back(unit.db(), site, &units.sku, u64::from(units.qty.get())).await?;
             }
         }
     }

@@ -21,7 +21,6 @@ pub mod inbox;
 pub mod intent;
 pub mod item;
 pub mod label;
-pub mod limits;
 pub mod line;
 pub mod many;
 mod migrate;
@@ -47,6 +46,7 @@ pub mod vault;
 
 use std::time::Duration;
 
+use outpost_config::WriteLimits;
 use outpost_daemon::Storage;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions, AnyRow};
 use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection, Executor, Row};
@@ -73,7 +73,7 @@ pub struct Store {
     read: AnyPool,
     write: AnyPool,
     witness: Witness,
-    limits: limits::Limits,
+    limits: WriteLimits,
     storage: Storage,
     vault: Vault,
 }
@@ -113,12 +113,12 @@ impl Store {
     }
 
     /// The same with other limits on what is written.
-    pub fn with_limits(self, limits: limits::Limits) -> Self {
+    pub fn with_limits(self, limits: WriteLimits) -> Self {
         Self { limits, ..self }
     }
 
     /// Limits on what is written.
-    pub fn limits(&self) -> limits::Limits {
+    pub fn limits(&self) -> WriteLimits {
         self.limits
     }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use outpost_model::retention::RetentionClock;
 use outpost_model::time::UtcMillis;
-use outpost_sync::seal::{Name, RecordKey};
+use outpost_sync::seal::{Name, NewKey, RecordKey};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyConnection, AnyPool, Executor};
 
@@ -42,19 +42,6 @@ pub struct Kept {
     pub labels_ms: i64,
     /// Frames and records that were set aside.
     pub set_aside_ms: i64,
-}
-
-/// A key to be kept.
-#[derive(Debug, Clone)]
-pub struct NewKey {
-    /// The record's kind.
-    pub kind: String,
-    /// Which record.
-    pub key: String,
-    /// What opens it.
-    pub secret: RecordKey,
-    /// When it must be gone.
-    pub retain_until: UtcMillis,
 }
 
 /// The key store, open. Clones share it.
@@ -119,7 +106,7 @@ impl Vault {
                 Cell::from(new.kind.as_str()),
                 new.key.as_str().into(),
                 (&new.secret.as_bytes()[..]).into(),
-                new.retain_until.0.into(),
+                new.retain_until_ms.into(),
             ]
         });
         many::insert(

@@ -3,6 +3,7 @@
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use outpost_model::reference::RULES;
 use tokio_util::sync::CancellationToken;
 
 use super::survived;
@@ -63,11 +64,11 @@ async fn put_rules(hub: &Hub) -> Result<(), HubError> {
     if hub.rules_put.lock().unwrap_or_else(PoisonError::into_inner).as_ref() == Some(&text) {
         return Ok(());
     }
-    let items = vec![(reference::RULES.to_owned(), Some(text.clone()))];
+    let items = vec![(RULES.to_owned(), Some(text.clone()))];
     hub.writer
         .run("reference", move |unit| {
             let items = items.clone();
-            Box::pin(async move { reference::put(unit, reference::RULES, items).await })
+            Box::pin(async move { reference::put(unit, RULES, items).await })
         })
         .await?;
     *hub.rules_put.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);

@@ -2,19 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use outpost_config::WriteLimits;
 use outpost_model::id::SiteId;
 use outpost_model::time::UtcMillis;
-use outpost_sync::seal::{Name, RecordKey};
+use outpost_sync::seal::{Name, NewKey};
 use outpost_sync::{Change, Incarnation, Item};
 use sqlx::{Any, AnyConnection, Transaction};
 
 use crate::error::HubError;
 use crate::ids::Ids;
 use crate::site_lease::Leases;
-use crate::store::limits::Limits;
 use crate::store::parked::Room;
 use crate::store::stream::{self, Head};
-use crate::store::vault::{NewKey, Vault};
+use crate::store::vault::Vault;
 use crate::store::{counter, exception, outbox, site_lease};
 use crate::wake::{News, Wakes};
 use crate::witness::Witness;
@@ -27,7 +27,7 @@ pub struct Unit {
     ids: Ids,
     actor: Incarnation,
     room: Room,
-    limits: Limits,
+    limits: WriteLimits,
     /// Streams whose rows are locked by this transaction, with what was appended to them.
     streams: BTreeMap<SiteId, Head>,
     counts: BTreeMap<&'static str, i64>,
@@ -62,7 +62,7 @@ impl Unit {
             ids,
             actor,
             room: Room::default(),
-            limits: Limits::default(),
+            limits: WriteLimits::default(),
             streams: BTreeMap::new(),
             counts: BTreeMap::new(),
             pledges: BTreeMap::new(),
@@ -76,12 +76,12 @@ impl Unit {
         }
     }
 
-    pub(super) fn with_limits(self, limits: Limits) -> Self {
+    pub(super) fn with_limits(self, limits: WriteLimits) -> Self {
         Self { limits, ..self }
     }
 
     /// Limits on what is written, and on the documents of a site.
-    pub fn limits(&self) -> Limits {
+    pub fn limits(&self) -> WriteLimits {
         self.limits
     }
 
@@ -117,10 +117,8 @@ impl Unit {
 
     /// Seals a content with a key of its own, which is durable before this transaction is.
     pub fn seal(&mut self, name: Name<'_>, retain_until: UtcMillis, content: &[u8]) -> Vec<u8> {
-        let secret = RecordKey::mint(self.ids.rng());
-        let sealed = secret.seal(name, retain_until.0, content, self.ids.rng());
-        let (kind, key) = (name.kind.to_owned(), name.key.to_owned());
-        self.keys.push(NewKey { kind, key, secret, retain_until });
+        let (key, sealed) = NewKey::seal(name, retain_until.0, content, self.ids.rng());
+        self.keys.push(key);
         sealed
     }
 

@@ -11,7 +11,7 @@ use serde_bytes::ByteBuf;
 use crate::bytes::Digest;
 use crate::frame::body::{read, write};
 use crate::identity::{Identity, PublicIdentity};
-use crate::item::Record;
+use crate::item::{Position, Record};
 
 /// The kind of the records that carry editions.
 pub const KIND: &str = "reference";
@@ -105,6 +105,27 @@ impl Sum {
     pub fn toggle_digest(&mut self, digest: &[u8; 32]) {
         self.0.iter_mut().zip(digest).for_each(|(sum, byte)| *sum ^= byte);
     }
+}
+
+/// What the reader of a set tells its writer of it: a record of the kind [`KIND`] under the set's name, as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holding {
+    /// The version it works on.
+    pub version: Version,
+    /// Whether it needs a snapshot.
+    pub need: bool,
+    /// The edition that it could not apply.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub of: Option<Version>,
+    /// Whether it says so because a life of it begins: what it holds may come from a copy.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub start: bool,
+    /// How far it had stored the writer's stream when it said so.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub through: Option<Position>,
+    /// Why the newest edition was refused.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub refused: Option<String>,
 }
 
 /// What an edition is, and what its parts are.

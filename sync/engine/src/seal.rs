@@ -61,6 +61,38 @@ pub struct Name<'a> {
     pub key: &'a str,
 }
 
+/// A key to be kept, for a key store.
+#[derive(Debug, Clone)]
+pub struct NewKey {
+    /// The record's kind.
+    pub kind: String,
+    /// The record's key among its kind.
+    pub key: String,
+    /// What opens it.
+    pub secret: RecordKey,
+    /// When it must be gone, milliseconds since 1970.
+    pub retain_until_ms: i64,
+}
+
+impl NewKey {
+    /// The key of a record until an instant.
+    pub fn of(name: Name<'_>, secret: RecordKey, retain_until_ms: i64) -> Self {
+        Self { kind: name.kind.to_owned(), key: name.key.to_owned(), secret, retain_until_ms }
+    }
+
+    /// Seals a content with a key of its own: the key, and the sealed bytes.
+    pub fn seal(
+        name: Name<'_>,
+        retain_until_ms: i64,
+        content: &[u8],
+        rng: &mut (impl rand::CryptoRng + ?Sized),
+    ) -> (Self, Vec<u8>) {
+        let secret = RecordKey::mint(rng);
+        let sealed = secret.seal(name, retain_until_ms, content, rng);
+        (Self::of(name, secret, retain_until_ms), sealed)
+    }
+}
+
 impl RecordKey {
     /// How many bytes a key has.
     pub const BYTES: usize = 32;

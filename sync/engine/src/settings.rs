@@ -126,6 +126,13 @@ impl Settings {
     /// The most documents that any setting may ask for at once.
     pub(crate) const REPAIR_GROUP_DOCUMENTS_LIMIT: usize = 256;
 
+    /// The same where frames and parts unpack to at most so much. A part is full only with the change that fills it, and must
+    /// still unpack.
+    pub fn with_inflated_bytes_max(self, max: usize) -> Self {
+        let repair_part_bytes_max = self.repair_part_bytes_max.min(max / 8);
+        Self { inflated_bytes_max: max, repair_part_bytes_max, ..self }
+    }
+
     /// Checks every setting against what can work.
     pub fn check(&self) -> Result<(), SettingsError> {
         let day = 86_400_000;

@@ -33,6 +33,7 @@ pub mod order;
 pub mod page;
 pub mod promise;
 pub mod quantity;
+pub mod reference;
 pub mod rejection;
 pub mod retention;
 pub mod rights;

@@ -83,11 +83,13 @@ fn search(conn: &Connection, frame: &Frame, q: &str) -> StoreResult<Vec<Fulfillm
          ORDER BY needs_work = 1 DESC, pick_by LIMIT ?2",
     )?;
     let hits = HITS_MAX as usize;
-    let mut ids = pickup::matching(conn, vault, &mut by_number, &[&ship, &escaped, &HITS_MAX], None, hits)?;
-    let named = pickup::matching(conn, vault, &mut by_name, &[&ship, &pickup::OPENED_MAX], Some(q), hits)?;
-    let fresh: Vec<String> = named.into_iter().filter(|id| !ids.contains(id)).collect();
-    ids.extend(fresh);
-    ids.truncate(hits);
+    let ids = pickup::by_number_or_name(
+        (conn, vault),
+        (&mut by_number, &[&ship, &escaped, &HITS_MAX]),
+        (&mut by_name, &[&ship, &pickup::OPENED_MAX]),
+        q,
+        hits,
+    )?;
     let loaded = ids.iter().map(|id| {
         let id = id.parse().map_err(|error| StoreError::corrupt("fulfillment", id, error))?;
         Ok(case::load(conn, id)?.map(|row| row.state))
@@ -102,10 +104,7 @@ fn escape(c: char) -> impl Iterator<Item = char> {
 }
 
 fn hit(conn: &Connection, frame: &Frame, case: &Fulfillment) -> StoreResult<Hit> {
-    let contact = match case.header.consignee {
-        Some(record) => record::load_contact(conn, &frame.site.vault, record)?,
-        None => None,
-    };
+    let contact = record::contact_of(conn, &frame.site.vault, &case.header)?;
     let here = case.here().get();
     let (state, tone) = match case.milestone() {
         Milestone::Ready => ("counter.state.ready", "ok"),

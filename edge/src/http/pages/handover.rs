@@ -63,10 +63,7 @@ fn build(conn: &Connection, frame: &Frame, row: &CaseRow) -> StoreResult<Handove
     let case = &row.state;
     let header = &case.header;
     let products = Products::of(conn, case)?;
-    let contact = match header.consignee {
-        Some(record) => record::load_contact(conn, &frame.site.vault, record)?,
-        None => None,
-    };
+    let contact = record::contact_of(conn, &frame.site.vault, header)?;
     let tries_max = frame.site.rules.current().rules.pickup.code_tries_max;
     let lines = available(case, &products);
     let done = lines.is_empty() && case.open().is_zero();

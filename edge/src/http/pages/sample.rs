@@ -17,7 +17,7 @@ use outpost_model::order::Contact;
 use outpost_model::quantity::Quantity;
 use outpost_model::stock::{Movement, MovementReason, Place, StockKey, StockStatus};
 use outpost_model::time::UtcMillis;
-use outpost_sync::seal::{Name, RecordKey};
+use outpost_sync::seal::{Name, NewKey};
 use uuid::Uuid;
 
 use super::routes;
@@ -28,7 +28,7 @@ use crate::rig::Rig;
 use crate::store::case::{self, CaseRow};
 use crate::store::print_job::{NewPrintJob, PrintKind};
 use crate::store::product::{self, Product, ProductBarcode};
-use crate::store::vault::{NewKey, Vault};
+use crate::store::vault::Vault;
 use crate::store::{exception, record, stock};
 
 const MINUTE: i64 = 60_000;
@@ -346,10 +346,9 @@ fn keep_contact(
     retain_until: UtcMillis,
 ) {
     let mut rng = <rand::rngs::StdRng as rand::SeedableRng>::seed_from_u64(1);
-    let (name, secret) = (id.to_string(), RecordKey::mint(&mut rng));
-    let name = Name { kind: record::CONTACT, key: &name };
-    let sealed = secret.seal(name, retain_until.0, &serde_json::to_vec(contact).unwrap(), &mut rng);
+    let name = Name { kind: record::CONTACT, key: &id.to_string() };
+    let content = serde_json::to_vec(contact).unwrap();
+    let (key, sealed) = NewKey::seal(name, retain_until.0, &content, &mut rng);
     record::save_sealed(conn, name, &sealed, retain_until, UtcMillis(0)).unwrap();
-    let (kind, key) = (name.kind.to_owned(), name.key.to_owned());
-    vault.keep(&[NewKey { kind, key, secret, retain_until }]).unwrap();
+    vault.keep(&[key]).unwrap();
 }

@@ -105,10 +105,7 @@ pub fn load(
     let lines = state.header.lines.iter().map(|line| {
         line_detail(conn, line.line, &line.sku, state.lines.get(&line.line).copied().unwrap_or_default())
     });
-    let contact = match state.header.consignee {
-        Some(record) if with_contact => record::load_contact(conn, &site.vault, record)?,
-        _ => None,
-    };
+    let contact = if with_contact { record::contact_of(conn, &site.vault, &state.header)? } else { None };
     let tries_max = site.rules.current().rules.pickup.code_tries_max;
     Ok(Some(CaseDetail {
         milestone: state.milestone(),

@@ -3,7 +3,7 @@
 //! Names are sealed, so no index knows them: a search by name opens the records of the cases that it may find, one
 //! after the other, and at most [`OPENED_MAX`].
 
-use outpost_model::fulfillment::{Fulfillment, Milestone};
+use outpost_model::fulfillment::Milestone;
 use outpost_model::id::{CaseId, RecordId};
 use rusqlite::{Connection, Statement, ToSql};
 use serde::Serialize;
@@ -48,15 +48,41 @@ pub fn search(conn: &Connection, vault: &Vault, text: &str) -> StoreResult<Vec<F
         "SELECT case_id, consignee FROM fulfillment WHERE needs_work = 1 AND consignee IS NOT NULL
          ORDER BY pick_by, case_id LIMIT ?1",
     )?;
-    let mut ids = matching(conn, vault, &mut by_number, &[&plain], None, FOUND_MAX)?;
-    let named = matching(conn, vault, &mut by_name, &[&OPENED_MAX], Some(text), FOUND_MAX)?;
-    ids.extend(named.into_iter().filter(|id| !ids.contains(id)).collect::<Vec<_>>());
-    ids.truncate(FOUND_MAX);
+    let ids = by_number_or_name(
+        (conn, vault),
+        (&mut by_number, &[&plain]),
+        (&mut by_name, &[&OPENED_MAX]),
+        text,
+        FOUND_MAX,
+    )?;
     ids.iter().filter_map(|id| found(conn, vault, id).transpose()).collect()
 }
 
+/// A query for cases, which selects `case_id` and `consignee`, and what it is asked with.
+type Asked<'a, 's> = (&'a mut Statement<'s>, &'a [&'a dyn ToSql]);
+
+/// Ids of at most `limit` cases: those that the first query finds by their number, then those of the second whose customer
+/// matches the text.
+pub fn by_number_or_name(
+    (conn, vault): (&Connection, &Vault),
+    (by_number, number_params): Asked<'_, '_>,
+    (by_name, name_params): Asked<'_, '_>,
+    text: &str,
+    limit: usize,
+) -> StoreResult<Vec<String>> {
+    let mut ids = matching(conn, vault, by_number, number_params, None, limit)?;
+    if ids.len() == limit {
+        return Ok(ids);
+    }
+    let named = matching(conn, vault, by_name, name_params, Some(text), limit)?;
+    let fresh: Vec<String> = named.into_iter().filter(|id| !ids.contains(id)).collect();
+    ids.extend(fresh);
+    ids.truncate(limit);
+    Ok(ids)
+}
+
 /// Ids of the cases that a query names, in its order; with `text` only those whose customer matches it.
-pub fn matching(
+fn matching(
     conn: &Connection,
     vault: &Vault,
     query: &mut Statement<'_>,
@@ -95,7 +121,7 @@ fn customer(
 fn found(conn: &Connection, vault: &Vault, id: &str) -> StoreResult<Option<Found>> {
     let case = id.parse().map_err(|error| StoreError::corrupt("fulfillment", id, error))?;
     let Some(case::CaseRow { state, .. }) = case::load(conn, case)? else { return Ok(None) };
-    let name = name_of(conn, vault, &state)?;
+    let name = record::contact_of(conn, vault, &state.header)?.map(|contact| contact.name);
     Ok(Some(Found {
         case: state.header.case,
         order_number: state.header.order_number.clone(),
@@ -104,10 +130,4 @@ fn found(conn: &Connection, vault: &Vault, id: &str) -> StoreResult<Option<Found
         ready: state.ready,
         name,
     }))
-}
-
-/// The customer's name, while it is kept.
-pub fn name_of(conn: &Connection, vault: &Vault, state: &Fulfillment) -> StoreResult<Option<String>> {
-    let Some(consignee) = state.header.consignee else { return Ok(None) };
-    Ok(record::load_contact(conn, vault, consignee)?.map(|contact| contact.name))
 }

@@ -8,6 +8,7 @@ mod stock;
 mod table;
 
 use outpost_model::id::Sku;
+use outpost_model::reference::PRODUCTS;
 use outpost_model::rejection::Rejection;
 use serde::Serialize;
 
@@ -103,7 +104,7 @@ async fn tell_products(unit: &mut Unit, skus: Vec<Sku>) -> Result<(), HubError> 
     let told = product::told(unit.db(), &skus).await?;
     let items = skus.iter().map(|sku| Ok((sku.to_string(), told.get(sku).map(to_json).transpose()?)));
     let items = items.collect::<Result<Vec<_>, HubError>>()?;
-    super::reference::put(unit, super::reference::PRODUCTS, items).await?;
+    super::reference::put(unit, PRODUCTS, items).await?;
     Ok(())
 }
 

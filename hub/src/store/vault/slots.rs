@@ -3,9 +3,10 @@
 //! `secure_delete`; a row that never moves has no second copy to be forgotten.
 
 use outpost_model::time::UtcMillis;
+use outpost_sync::seal::NewKey;
 use sqlx::AnyConnection;
 
-use super::{NewKey, TABLE};
+use super::TABLE;
 use crate::error::HubError;
 use crate::store::column;
 
@@ -48,7 +49,7 @@ pub(super) async fn keep(db: &mut AnyConnection, new: &NewKey) -> Result<(), Hub
     .bind(&new.kind)
     .bind(&new.key)
     .bind(slot)
-    .bind(new.retain_until.0)
+    .bind(new.retain_until_ms)
     .execute(db)
     .await?;
     Ok(())

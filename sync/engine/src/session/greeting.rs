@@ -225,7 +225,7 @@ impl Session {
         } else if welcome.fresh {
             // A later hello was answered before. What this answer says the hub has is less than what is known by now, and
             // what was acknowledged since may be forgotten already.
-            self.sending.begin_again();
+            self.sending.rewind();
         }
         let first = !self.greeting.established;
         let theirs = Schema { min: welcome.schema.0, max: welcome.schema.1 };

@@ -99,11 +99,6 @@ impl Sending {
         self.rewind();
     }
 
-    /// The peer may have forgotten what was on its way. What it has acknowledged it still has.
-    pub(super) fn begin_again(&mut self) {
-        self.rewind();
-    }
-
     /// The peer has introduced itself and said what it has: sending begins there.
     pub(super) fn open(&mut self) {
         if !self.open {
@@ -112,8 +107,9 @@ impl Sending {
         }
     }
 
-    /// Forgets everything read and sent that is not acknowledged, and reads it again.
-    fn rewind(&mut self) {
+    /// Forgets everything read and sent that is not acknowledged, and reads it again. What the peer has acknowledged it
+    /// still has.
+    pub(super) fn rewind(&mut self) {
         self.pending.clear();
         self.pending_since = None;
         self.sent_at = None;
