@@ -20,6 +20,7 @@ use sqlx::Row;
 
 on_both!(
     a_database_that_was_put_back_begins_a_new_epoch_and_issues_nothing_twice,
+    a_hub_that_was_put_back_twice_names_every_life_it_had,
     what_may_have_been_given_away_waits_until_the_site_has_shown_what_it_has,
     a_site_that_knows_more_proves_what_nobody_wrote_down,
     an_order_that_was_lost_with_its_case_is_delivered_once,
@@ -78,6 +79,42 @@ async fn a_database_that_was_put_back_begins_a_new_epoch_and_issues_nothing_twic
     hub.close().await;
     let hub = TestHub::open(&database).await;
     assert_eq!(hub.hub.life, second, "once is enough");
+    hub.close().await;
+}
+
+/// The copy knows the first life only. What was written in the second is known from the file beside the database, so that
+/// sites can give it back.
+async fn a_hub_that_was_put_back_twice_names_every_life_it_had(mut database: Database) {
+    let hub = TestHub::with_sites(&database).await;
+    SiteDouble::enroll(&hub, "berlin-1").await;
+    let mut lives = vec![hub.hub.life];
+    hub.close().await;
+    let copies = [database.copy().await, database.copy().await];
+    for copied in copies {
+        let hub = TestHub::open(&database).await;
+        lease_a_block(&hub).await;
+        work::tide::rise(&hub.hub).await.unwrap();
+        hub.close().await;
+        database.put_back(copied);
+        let hub = TestHub::open(&database).await;
+        lives.push(hub.hub.life);
+        hub.close().await;
+    }
+    let epochs: Vec<u32> = lives.iter().map(|life| life.epoch).collect();
+    assert_eq!(epochs, [1, 2, 3]);
+    let hub = TestHub::open(&database).await;
+    let named = sqlx::query("SELECT incarnation FROM stream_life WHERE site = 'berlin-1'");
+    let named = named.fetch_all(hub.hub.store.read()).await.unwrap();
+    let named: Vec<Vec<u8>> = named.iter().map(|row| row.try_get(0).unwrap()).collect();
+    for life in &lives[..2] {
+        assert!(
+            named.contains(&life.incarnation.0.to_vec()),
+            "the life of epoch {} is forgotten",
+            life.epoch
+        );
+    }
+    let page = number(&hub, "SELECT CAST(page AS BIGINT) FROM stream WHERE site = 'berlin-1'").await;
+    assert_eq!(page, 2 * 65_536, "and no page of either is written again");
     hub.close().await;
 }
 
@@ -154,10 +191,9 @@ async fn a_site_that_knows_more_proves_what_nobody_wrote_down(mut database: Data
     database.put_back(copied);
     let hub = TestHub::open(&database).await;
     assert_eq!(hub.hub.life, first);
-    let tell = |hub: &TestHub, incarnation| {
+    let tell = |hub: &TestHub, claim: Notice| {
         let writer = hub.hub.writer.clone();
         async move {
-            let claim = Notice::RolledBack { incarnation, there: 2 };
             writer
                 .run("t", move |unit| {
                     let claim = claim.clone();
@@ -167,7 +203,13 @@ async fn a_site_that_knows_more_proves_what_nobody_wrote_down(mut database: Data
                 .unwrap();
         }
     };
-    tell(&hub, first.incarnation).await;
+    // What is not proved, or says no more than is known, changes nothing.
+    let claim = |incarnation, there, proven| Notice::Claimed { incarnation, there, proven };
+    tell(&hub, claim(first.incarnation, 999, false)).await;
+    let written = number(&hub, "SELECT n FROM stream WHERE site = 'berlin-1'").await;
+    tell(&hub, claim(first.incarnation, written.unsigned_abs(), true)).await;
+    assert_eq!(number(&hub, "SELECT CAST(suspected AS BIGINT) FROM hub").await, 0);
+    tell(&hub, claim(first.incarnation, 999, true)).await;
     assert!(
         tokio::time::timeout(std::time::Duration::from_secs(5), hub.hub.wakers.end.notified()).await.is_ok(),
         "the process ends itself"
@@ -176,10 +218,11 @@ async fn a_site_that_knows_more_proves_what_nobody_wrote_down(mut database: Data
     let hub = TestHub::open(&database).await;
     let second = hub.hub.life;
     assert_eq!(second.epoch, 2);
-    // It goes on saying so of the life that is over, and no site can drive the hub from epoch to epoch.
-    tell(&hub, first.incarnation).await;
-    tell(&hub, second.incarnation).await;
-    assert_eq!(number(&hub, "SELECT suspected FROM hub").await, 0);
+    // It goes on saying so of the life that is over.
+    tell(&hub, Notice::RolledBack { incarnation: first.incarnation, there: 2 }).await;
+    tell(&hub, claim(first.incarnation, 999, true)).await;
+    tell(&hub, claim(second.incarnation, 999, false)).await;
+    assert_eq!(number(&hub, "SELECT CAST(suspected AS BIGINT) FROM hub").await, 0);
     assert!(hub.exceptions().await.contains(&"hub_rolled_back".to_owned()));
     // A person can let a site go that will never come back.
     let let_go =

@@ -84,6 +84,10 @@ pub fn perform(unit: &mut Unit<'_>, job: &Job) -> Result<Answer, Stop> {
         Job::Refused(refusal) => quarantine::refused(unit, refusal),
         Job::Release(doc) => quarantine::release(unit, doc),
         Job::ReleaseAfterUpdate(version) => quarantine::release_after_update(unit, version),
+        Job::KeepProof(frame) => {
+            outpost_journal::keep_proof(unit.tx(), frame)?;
+            Ok(Answer::Done)
+        }
         Job::KeepFrame { bytes, reason } => {
             let now = unit.now().0;
             outpost_journal::note_frame(unit.tx(), apply::HUB, now, bytes, reason, apply::FRAMES_KEPT_MAX)?;

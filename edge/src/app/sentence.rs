@@ -40,6 +40,9 @@ pub fn sentence(code: &str) -> &'static str {
         "hub_rolled_back" => {
             "The hub has lost something it had sent. It gets it back from here. Tell support."
         }
+        "claim_doubted" => {
+            "The hub does not know what this site has received of it, and sends nothing more. Tell support."
+        }
         "hub_epoch_over" => "Something speaks in the name of a hub that was replaced. Tell support.",
         "update_needed" => {
             "This computer's program and the hub's are too far apart. Nothing is exchanged until the update."

@@ -40,7 +40,7 @@ pub fn open(
     };
     let progress = outpost_journal::progress(conn, HUB)?;
     let remote = Remote { keys: PeerKeys(vec![hub]), progress, lives: Vec::new() };
-    Ok(Session::new(settings, local, remote))
+    Ok(Session::new(settings, local, remote).with_proof(outpost_journal::proof(conn)?))
 }
 
 /// Whether an authority of the hub can be read; an empty one says that it has given none yet.
@@ -78,6 +78,8 @@ pub fn job_of(notice: &Notice, now: &Moment, clock_error_max_ms: u64) -> Option<
         Notice::PeerRolledBack { incarnation, .. } => {
             raise("hub_rolled_back", "site/line", incarnation.to_string())
         }
+        Notice::Proof(frame) => Some(Job::KeepProof(frame.clone())),
+        Notice::Doubted(position) => raise("claim_doubted", "site/line", position.incarnation.to_string()),
         Notice::EpochOver(epoch) => raise("hub_epoch_over", "site/line", epoch.to_string()),
         Notice::SchemaApart { theirs, .. } => {
             raise("update_needed", "site/line", format!("{}-{}", theirs.min, theirs.max))
@@ -97,6 +99,7 @@ pub fn job_of(notice: &Notice, now: &Moment, clock_error_max_ms: u64) -> Option<
         | Notice::Silent
         | Notice::Deferred(_)
         | Notice::Past { .. }
+        | Notice::Claimed { .. }
         | Notice::PeerRetired(_) => None,
     }
 }
@@ -106,7 +109,7 @@ pub fn job_of(notice: &Notice, now: &Moment, clock_error_max_ms: u64) -> Option<
 pub fn must_be_kept(job: &Job) -> bool {
     match job {
         Job::Heard(heard) => heard.authority.is_some() || heard.epoch.is_some(),
-        Job::Same(_) => false,
+        Job::Same(_) | Job::KeepProof(_) => false,
         _ => true,
     }
 }

@@ -53,6 +53,8 @@ pub enum Job {
         /// What is wrong with it.
         reason: String,
     },
+    /// A frame that proves how far the hub has come.
+    KeepProof(Vec<u8>),
     /// The hub has let this appliance in.
     Enrolled(Enrollment),
     /// A change of print jobs.

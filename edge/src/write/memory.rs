@@ -38,7 +38,7 @@ impl Memory {
 
     /// Only commands say what they leave behind: before any other job that may change a case, all are forgotten.
     pub fn before(&mut self, job: &Job) {
-        if !matches!(job, Job::Command(_) | Job::Acknowledge(_)) {
+        if !matches!(job, Job::Command(_) | Job::Acknowledge(_) | Job::KeepProof(_)) {
             self.cases.clear();
         }
     }

@@ -4,7 +4,7 @@ use outpost_config::SsccSettings;
 use outpost_model::defects::{Planted, is_planted};
 use outpost_model::id::SiteId;
 use outpost_model::time::UtcMillis;
-use outpost_sync::Incarnation;
+use outpost_sync::{Incarnation, Position};
 use sqlx::AnyConnection;
 
 use crate::error::HubError;
@@ -17,8 +17,6 @@ use crate::write::Unit;
 /// Pages of the hub's own in one epoch: the numbers of a later one never meet those of an earlier one, whatever was
 /// lost of it.
 const PAGES_OF_EPOCH: u32 = 1 << 16;
-/// A site's word makes the hub begin a new epoch at most so often.
-const SUSPICION_EVERY_MS: i64 = 3_600_000;
 
 /// How it is known that the database was restored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -216,19 +214,19 @@ pub async fn rise(unit: &mut Unit, told: u64) -> Result<Option<u64>, HubError> {
     Ok((tide > told).then_some(tide))
 }
 
-/// A site has more of this very life of the hub than the hub has written. The next start begins a new epoch; nothing is
-/// to be written in this one any more. `false` when sites have said so just before.
-pub async fn suspect(unit: &mut Unit, site: &SiteId, incarnation: Incarnation) -> Result<bool, HubError> {
-    let now = unit.now();
-    let Some(past) = authority::past(unit.db()).await? else { return Ok(false) };
-    let soon = past.life.epoch > 1 && now.since(past.life.begun_at) < SUSPICION_EVERY_MS;
-    if incarnation != unit.actor() || past.suspected || soon {
-        return Ok(false);
+/// A site has proved that this hub had written more in its present epoch than the database holds. The next start begins
+/// a new epoch; nothing is to be written in this one any more. Says nothing of what the hub has come to know since.
+pub async fn proved(unit: &mut Unit, site: &SiteId, written: Position) -> Result<(), HubError> {
+    let Some(past) = authority::past(unit.db()).await? else { return Ok(()) };
+    let Some(head) = stream::lock(unit.db(), site).await? else { return Ok(()) };
+    let missing = head.mark.incarnation == written.incarnation && head.mark.n < written.n;
+    if !missing || past.suspected {
+        return Ok(());
     }
     authority::suspect(unit.db()).await?;
-    tracing::error!(%site, "a site has received more from this hub than the hub knows of");
+    tracing::error!(%site, "a site has proved that it has received more from this hub than the hub knows of");
     unit.wakes.end = true;
-    Ok(true)
+    Ok(())
 }
 
 #[cfg(test)]

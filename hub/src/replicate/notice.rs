@@ -82,9 +82,17 @@ pub async fn take(unit: &mut Unit, site: &SiteId, notice: &Notice) -> Result<(),
                 "has lost data: it knows {there} of {here} items it had sent. Was it restored from a copy?"
             ),
         ),
-        Notice::RolledBack { incarnation, .. } if epoch::suspect(unit, site, *incarnation).await? => {
-            return Ok(());
+        Notice::Claimed { incarnation, there, proven: true } => {
+            return epoch::proved(unit, site, Position { incarnation: *incarnation, n: *there }).await;
         }
+        Notice::Claimed { incarnation, there, .. } => (
+            "claim_without_proof",
+            incarnation.to_string(),
+            format!(
+                "claims to have {there} items of this hub, of which the hub never wrote the last, and shows no proof. \
+                 Nothing more is sent to it."
+            ),
+        ),
         Notice::RolledBack { incarnation, there } => {
             // Of a life whose end was lost the site has all that is left here; the rest it gives back by repair.
             outbox::acknowledge_rest(unit.db(), site, *incarnation).await?;
@@ -140,6 +148,8 @@ pub async fn take(unit: &mut Unit, site: &SiteId, notice: &Notice) -> Result<(),
         | Notice::Behind(_)
         | Notice::Retired(_)
         | Notice::Deferred(_)
+        | Notice::Doubted(_)
+        | Notice::Proof(_)
         | Notice::HubTime { .. }
         | Notice::Authority(_)
         | Notice::EpochRaised(_)

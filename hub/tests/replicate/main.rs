@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod backup;
+mod claims;
 #[path = "../common/database.rs"]
 #[allow(dead_code, reason = "other tests use the rest of it")]
 mod database;

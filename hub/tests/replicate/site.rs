@@ -15,8 +15,8 @@ use outpost_model::time::UtcMillis;
 use outpost_sync::repair::Standing;
 use outpost_sync::{
     Change, Document, DocumentId, Effect, Entry, Identity, Incarnation, Incoming, Input, Item, Link, Local,
-    Mark, Notice, Now, Outgoing, PeerKeys, Progress, PublicIdentity, Query, Refusal, Remote, Schema, Session,
-    Settings, Side,
+    Mark, Notice, Now, Outgoing, PeerKeys, Progress, PublicIdentity, Query, Refusal, Remote, Running, Schema,
+    Session, Settings, Side,
 };
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -55,22 +55,10 @@ impl SimSite {
         let identity = Identity::generate(&mut rng);
         let incarnation = Incarnation::mint(&mut rng);
         let id: SiteId = id.parse().unwrap();
-        let local = Local {
-            backups: false,
-            lost: None,
-            side: Side::Site,
-            site: id.clone(),
-            identity: identity.clone(),
-            epoch: 0,
-            links: vec![Link { incarnation, parent: None, last: 0 }],
-            schema: Schema { min: 1, max: 1 },
-            authority: Vec::new(),
-        };
-        let remote = Remote { keys: PeerKeys(vec![hub]), progress: Vec::new(), lives: Vec::new() };
-        let settings = Settings { resend_after_ms: 300, start_spread_ms: 0, ..Settings::default() };
+        let session = session(&id, &identity, incarnation, hub, Vec::new());
         Self {
             id,
-            session: Session::new(settings, local, remote),
+            session,
             incarnation,
             received: Vec::new(),
             authority: None,
@@ -97,6 +85,13 @@ impl SimSite {
         self
     }
 
+    /// Claims from now on to have received so much of a life of the hub.
+    pub fn claim(&mut self, hub: PublicIdentity, incarnation: Incarnation, n: u64) {
+        let claimed = Mark { incarnation, n, running: Running([9; 32]) };
+        let progress = vec![Progress::restore(claimed, [])];
+        self.session = session(&self.id, &self.identity, self.incarnation, hub, progress);
+    }
+
     /// Goes by another name from now on, as if it had minted it.
     pub fn pretend(&mut self, name: Incarnation) {
         self.incarnation = name;
@@ -107,7 +102,11 @@ impl SimSite {
     /// Tells the session how far this life was written, as a daemon does when its line comes up.
     #[allow(dead_code, reason = "only who has written much before the first word says it")]
     pub fn introduce(&mut self) {
-        let last = self.log.last().map_or(0, |row| row.mark.n);
+        self.introduce_with(self.log.last().map_or(0, |row| row.mark.n));
+    }
+
+    /// Says that it has written so much.
+    pub fn introduce_with(&mut self, last: u64) {
         let links = vec![Link { incarnation: self.incarnation, parent: None, last }];
         self.session.handle(Now { boot_ms: 0, wall_ms: 0 }, &mut self.rng, Input::Links(links));
     }
@@ -284,7 +283,10 @@ impl SimSite {
                     }
                     Effect::Notice(Notice::Refused(refusal)) => self.refusals.push(refusal),
                     Effect::Notice(
-                        notice @ (Notice::Behind(_) | Notice::Retired(_) | Notice::Deferred(_)),
+                        notice @ (Notice::Behind(_)
+                        | Notice::Retired(_)
+                        | Notice::Deferred(_)
+                        | Notice::Doubted(_)),
                     ) => {
                         if let Notice::Behind(lost) = &notice {
                             inputs.push_back(Input::Lost(lost.last().copied()));
@@ -309,4 +311,27 @@ impl SimSite {
         let rows = self.log.iter().filter(|row| row.mark.n > after);
         rows.filter(|row| doc.is_none() || row.item.doc() == doc).take(limit).cloned().collect()
     }
+}
+
+fn session(
+    site: &SiteId,
+    identity: &Identity,
+    incarnation: Incarnation,
+    hub: PublicIdentity,
+    progress: Vec<Progress>,
+) -> Session {
+    let local = Local {
+        backups: false,
+        lost: None,
+        side: Side::Site,
+        site: site.clone(),
+        identity: identity.clone(),
+        epoch: 0,
+        links: vec![Link { incarnation, parent: None, last: 0 }],
+        schema: Schema { min: 1, max: 1 },
+        authority: Vec::new(),
+    };
+    let remote = Remote { keys: PeerKeys(vec![hub]), progress, lives: Vec::new() };
+    let settings = Settings { resend_after_ms: 300, start_spread_ms: 0, ..Settings::default() };
+    Session::new(settings, local, remote)
 }

@@ -60,12 +60,26 @@ impl World {
 
     /// The same with other settings.
     pub async fn restart_with(self, change: impl FnOnce(&mut HubSettings)) -> Self {
+        self.reopen(change, |_| {}).await
+    }
+
+    /// The same after something was done to the file of its database, which nobody has open then.
+    pub async fn restart_after(self, meanwhile: impl FnOnce(&std::path::Path)) -> Self {
+        self.reopen(|_| {}, meanwhile).await
+    }
+
+    async fn reopen(
+        self,
+        change: impl FnOnce(&mut HubSettings),
+        meanwhile: impl FnOnce(&std::path::Path),
+    ) -> Self {
         let Self { hub, supervisor, _directory } = self;
         let mut settings = (*hub.settings).clone();
         change(&mut settings);
         supervisor.shut_down();
         supervisor.run(async {}, PATIENCE).await.unwrap();
         hub.store.close().await;
+        meanwhile(&_directory.path().join("hub.db"));
         let supervisor = Supervisor::new();
         let hub = start::open(settings, RulesHandle::shipped().unwrap(), &supervisor).await.unwrap();
         Self { hub, supervisor, _directory }

@@ -144,3 +144,29 @@ fn a_hub_that_lost_everything_is_sent_everything_that_is_still_kept() {
     };
     assert!(world.bob.applied.iter().any(here));
 }
+
+/// The first welcome of a restored hub says that it knows nothing of the conversation; the second one does not any more.
+#[test]
+fn a_raised_epoch_tells_that_the_hub_knows_less_though_the_first_welcome_was_lost() {
+    let mut world = World::new(28);
+    world.connect();
+    world.write(Side::Site, "ledger/berlin-1/0", 1);
+    world.run_until_quiet();
+    let copy = world.bob.disk();
+    for _ in 0..3 {
+        world.write(Side::Site, "ledger/berlin-1/0", 1);
+        world.run_until_quiet();
+    }
+    let hello = world.tape.iter().rfind(|(from, frame)| *from == Side::Site && frame[1] == 1).cloned();
+    world.bob.restore(copy);
+    world.bob.epoch += 1;
+    world.restart(Side::Hub);
+    let now = world.now();
+    let lost = world.bob.give(now, &mut common::rng(1), Input::Received(hello.unwrap().1));
+    assert_eq!(lost.iter().filter(|frame| frame[1] == 2).count(), 1, "the welcome that nobody hears");
+    assert_eq!(world.bob.applied.len(), 2);
+    world.run(60_000);
+    assert_eq!(count(&world.alice.notices, |notice| *notice == Notice::EpochRaised(2)), 1);
+    assert_eq!(world.bob.applied.len(), 5, "what the hub lost was sent again");
+    world.assert_healed();
+}

@@ -80,6 +80,21 @@ pub fn note_frame(
     Ok(())
 }
 
+/// Keeps a frame that proves how far the hub has come, in the place of the one before.
+pub fn keep_proof(conn: &Connection, frame: &[u8]) -> Result<(), JournalError> {
+    conn.prepare_cached(
+        "INSERT INTO sync_proof(only, frame) VALUES (0, ?1) ON CONFLICT(only) DO UPDATE SET frame = excluded.frame",
+    )?
+    .execute(params![frame])?;
+    Ok(())
+}
+
+/// The frame that proves how far the hub has come.
+pub fn proof(conn: &Connection) -> Result<Option<Vec<u8>>, JournalError> {
+    let mut statement = conn.prepare_cached("SELECT frame FROM sync_proof WHERE only = 0")?;
+    Ok(statement.query_row([], |row| row.get(0)).optional()?)
+}
+
 /// Drops frames and records of a peer that were set aside before an instant, oldest first and at most `limit`. Changes
 /// stay: their documents wait for them.
 pub fn forget_set_aside(

@@ -28,7 +28,7 @@ mod repair;
 mod schema;
 
 pub use document::{Kept, Swept, discard, forget, load, save};
-pub use inbox::{Stored, count, forget_set_aside, note_frame, progress, store};
+pub use inbox::{Stored, count, forget_set_aside, keep_proof, note_frame, progress, proof, store};
 pub use outbox::{
     Acknowledged, Depth, Tip, acknowledge, acknowledge_rest, append, append_after, chain, current, depth,
     holds, links, mint, read,

@@ -4,10 +4,10 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::JournalError;
 
-const VERSION: i64 = 4;
+const VERSION: i64 = 5;
 
 /// One step per version of the schema, the first from nothing.
-const STEPS: [&str; VERSION as usize] = [FIRST, LEANER, REPAIR, SWEEP];
+const STEPS: [&str; VERSION as usize] = [FIRST, LEANER, REPAIR, SWEEP, PROOF];
 
 const FIRST: &str = "
     -- One row per incarnation of this replica (no owner) and of each peer (the peer's name).
@@ -131,6 +131,14 @@ const SWEEP: &str = "
         after INTEGER NOT NULL
     ) STRICT;
     INSERT INTO sync_sweep(only, after) VALUES (0, 0);
+";
+
+const PROOF: &str = "
+    -- The newest welcome of the hub that says how far the hub has written.
+    CREATE TABLE sync_proof(
+        only INTEGER PRIMARY KEY CHECK(only = 0),
+        frame BLOB NOT NULL
+    ) STRICT;
 ";
 
 /// Brings the journal's tables to this version. Call it inside a transaction; it does nothing when there is

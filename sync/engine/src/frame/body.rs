@@ -145,6 +145,9 @@ pub(crate) struct Welcome {
     /// The hub has no time for the site now: come back after so many milliseconds.
     #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
     pub come_back_ms: Option<u64>,
+    /// The site says that it has more of this life than was written in it, as far as the hub knows: let it prove it.
+    #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<Position>,
 }
 
 /// Items of the writer's stream.
@@ -237,6 +240,14 @@ pub(crate) struct Hail {
     pub wall_ms: i64,
 }
 
+/// A site shows how far the hub has come, by a frame of the hub.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Proof {
+    /// A batch or a welcome, as it came; empty when there is none to show.
+    #[serde(rename = "f", with = "serde_bytes")]
+    pub frame: Vec<u8>,
+}
+
 /// A body of any kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Body {
@@ -246,6 +257,7 @@ pub(crate) enum Body {
     Acknowledgement(Head, Acknowledgement),
     Hail(Head, Hail),
     Repair(Head, Message),
+    Proof(Head, Proof),
 }
 
 impl Body {
@@ -256,6 +268,7 @@ impl Body {
             Self::Batch(..) => Kind::Batch,
             Self::Acknowledgement(..) => Kind::Acknowledgement,
             Self::Hail(..) => Kind::Hail,
+            Self::Proof(..) => Kind::Proof,
             Self::Repair(_, message) => match message {
                 Message::Compare(_) => Kind::Compare,
                 Message::Compared(_) => Kind::Compared,
@@ -275,6 +288,7 @@ impl Body {
             | Self::Batch(head, _)
             | Self::Acknowledgement(head, _)
             | Self::Hail(head, _)
+            | Self::Proof(head, _)
             | Self::Repair(head, _) => head,
         }
     }
@@ -286,6 +300,7 @@ impl Body {
             Self::Batch(head, content) => write(out, &(head, content)),
             Self::Acknowledgement(head, content) => write(out, &(head, content)),
             Self::Hail(head, content) => write(out, &(head, content)),
+            Self::Proof(head, content) => write(out, &(head, content)),
             Self::Repair(head, message) => match message {
                 Message::Compare(content) => write(out, &(head, content)),
                 Message::Compared(content) => write(out, &(head, content)),
@@ -312,6 +327,7 @@ impl Body {
             Kind::Fetch => repair(bytes, Message::Fetch),
             Kind::Part => repair(bytes, Message::Part),
             Kind::Taken => repair(bytes, Message::Taken),
+            Kind::Proof => read(bytes).map(|(head, content)| Self::Proof(head, content)),
         };
         body.ok_or("its body is not what its kind asks for")
     }

@@ -48,10 +48,11 @@ pub(crate) enum Kind {
     Fetch = 10,
     Part = 11,
     Taken = 12,
+    Proof = 13,
 }
 
 impl Kind {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Hello,
         Self::Welcome,
         Self::Batch,
@@ -64,6 +65,7 @@ impl Kind {
         Self::Fetch,
         Self::Part,
         Self::Taken,
+        Self::Proof,
     ];
 
     fn of(byte: u8) -> Option<Self> {
@@ -91,21 +93,27 @@ pub struct Envelope {
 impl Envelope {
     const BYTES: usize = 3 + InstallTag::BYTES;
 
-    /// Reads the outside of a frame.
+    /// Reads the outside of a frame of a kind that this version knows.
     pub fn peek(frame: &[u8]) -> Option<Self> {
-        if frame.len() > Settings::FRAME_BYTES_LIMIT {
-            return None;
-        }
-        let mut reader = Reader::new(frame);
-        let version = reader.byte()?;
-        let kind = Kind::of(reader.byte()?)?;
-        let writer = [Side::Site, Side::Hub].into_iter().zip([0, 1]).collect::<Vec<_>>();
-        let direction = reader.byte()?;
-        let writer = writer.into_iter().find(|(_, byte)| *byte == direction)?.0;
-        let signer = InstallTag(reader.array()?);
-        let long_enough = frame.len() >= Self::BYTES + SIGNATURE_BYTES;
-        (version == VERSION && long_enough).then_some(Self { writer, signer, kind })
+        let (writer, signer, kind) = outside(frame)?;
+        Some(Self { writer, signer, kind: kind? })
     }
+}
+
+/// Who claims to have written and signed a frame, and its kind, if that is known.
+fn outside(frame: &[u8]) -> Option<(Side, InstallTag, Option<Kind>)> {
+    if frame.len() > Settings::FRAME_BYTES_LIMIT {
+        return None;
+    }
+    let mut reader = Reader::new(frame);
+    let version = reader.byte()?;
+    let kind = Kind::of(reader.byte()?);
+    let writer = [Side::Site, Side::Hub].into_iter().zip([0, 1]).collect::<Vec<_>>();
+    let direction = reader.byte()?;
+    let writer = writer.into_iter().find(|(_, byte)| *byte == direction)?.0;
+    let signer = InstallTag(reader.array()?);
+    let long_enough = frame.len() >= Envelope::BYTES + SIGNATURE_BYTES;
+    (version == VERSION && long_enough).then_some((writer, signer, kind))
 }
 
 /// Writes and signs a frame.
@@ -119,26 +127,27 @@ pub(crate) fn seal(identity: &Identity, writer: Side, site: &SiteId, body: &Body
     frame
 }
 
-/// Checks that a frame is the peer's, and only then reads its body.
+/// Checks that a frame is the peer's, and only then reads its body. Of a kind that is not known there is none.
 pub(crate) fn open(
     frame: &[u8],
     keys: &PeerKeys,
     writer: Side,
     site: &SiteId,
-) -> Result<(InstallId, Body), QuarantineReason> {
-    let envelope = Envelope::peek(frame).ok_or(QuarantineReason::NotAFrame)?;
-    if envelope.writer != writer {
+) -> Result<(InstallId, Option<Body>), QuarantineReason> {
+    let (claimed, tag, kind) = outside(frame).ok_or(QuarantineReason::NotAFrame)?;
+    if claimed != writer {
         return Err(QuarantineReason::Misdirected);
     }
     let (content, signature) = frame.split_at(frame.len() - SIGNATURE_BYTES);
     let signature: [u8; SIGNATURE_BYTES] = signature.try_into().map_err(|_| QuarantineReason::NotAFrame)?;
-    let mut known = keys.of(envelope.signer).peekable();
-    known.peek().ok_or(QuarantineReason::UnknownInstall(envelope.signer))?;
+    let mut known = keys.of(tag).peekable();
+    known.peek().ok_or(QuarantineReason::UnknownInstall(tag))?;
     let skipped = is_planted(Planted::SkipTheSignature);
     let signer = known.find(|key| key.verifies(&signed(site, key.install, content), &signature) || skipped);
     let signer = signer.ok_or(QuarantineReason::Forged)?;
-    let body = Body::read(envelope.kind, &content[Envelope::BYTES..])
-        .map_err(|reason| QuarantineReason::Malformed(reason.to_owned()))?;
+    let read = |kind| Body::read(kind, &content[Envelope::BYTES..]);
+    let body = kind.map(read).transpose();
+    let body = body.map_err(|reason| QuarantineReason::Malformed(reason.to_owned()))?;
     Ok((signer.install, body))
 }
 

@@ -7,7 +7,7 @@ use rand::rngs::StdRng;
 use super::body::{Acknowledgement, Applied, Body, Head, Lane, RefusedItem};
 use super::columns::{Unreadable, encode};
 use super::memory::{Learned, Memory, REACH};
-use super::{Envelope, open, reading, seal};
+use super::{Envelope, open, reading, seal, signed};
 use crate::bytes::{Conversation, DocumentId, Incarnation};
 use crate::document::Document;
 use crate::identity::{Identity, PeerKeys};
@@ -216,8 +216,16 @@ fn a_frame_is_opened_with_its_writer_s_key_only() {
     let (identity, keys, mut rng) = keys();
     let site = "berlin-1".parse().unwrap();
     let frame = seal(&identity, Side::Site, &site, &body());
-    assert_eq!(open(&frame, &keys, Side::Site, &site), Ok((identity.install(), body())));
+    assert_eq!(open(&frame, &keys, Side::Site, &site), Ok((identity.install(), Some(body()))));
     let envelope = Envelope::peek(&frame).unwrap();
+    // Of a kind that only a later version knows.
+    let mut later = frame[..frame.len() - 64].to_vec();
+    later[1] = 200;
+    let signature = identity.sign(&signed(&site, identity.install(), &later));
+    later.extend_from_slice(&signature);
+    assert_eq!(open(&later, &keys, Side::Site, &site), Ok((identity.install(), None)));
+    later[20] ^= 1;
+    assert_eq!(open(&later, &keys, Side::Site, &site), Err(QuarantineReason::Forged));
     assert_eq!((envelope.signer, envelope.writer), (identity.install().tag(), Side::Site));
     let stranger = PeerKeys(vec![Identity::generate(&mut rng).public()]);
     let unknown = QuarantineReason::UnknownInstall(identity.install().tag());

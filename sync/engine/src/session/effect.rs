@@ -256,6 +256,19 @@ pub enum QuarantineReason {
     Malformed(String),
 }
 
+impl QuarantineReason {
+    /// Which of the few reasons it is, without what the sender has chosen.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::NotAFrame => "not_a_frame",
+            Self::Misdirected => "misdirected",
+            Self::UnknownInstall(_) => "unknown_install",
+            Self::Forged => "forged",
+            Self::Malformed(_) => "malformed",
+        }
+    }
+}
+
 /// News for the application. docs/protocol.md says what each means and what both sides do about it; the session
 /// itself stays in a safe state whatever the application does.
 #[derive(Debug, Clone, PartialEq)]
@@ -334,6 +347,22 @@ pub enum Notice {
         /// How many the peer has.
         there: u64,
     },
+    /// At the hub: the site says that it has items of the hub's present life that were never written, as far as is known
+    /// here. It was asked to show a frame that this hub signed for it in this epoch and that says so.
+    Claimed {
+        /// The incarnation.
+        incarnation: Incarnation,
+        /// How many the site has; when it is proven, how many were written at least.
+        there: u64,
+        /// Whether it has shown one: then this hub was restored. Else nothing follows but that the site lies, is broken,
+        /// or has kept none.
+        proven: bool,
+    },
+    /// At a site: the hub does not believe that this side has more of its life than this.
+    Doubted(Position),
+    /// At a site: a frame that proves how far the hub has come, and no secret. Keep it in the place of the one before,
+    /// and give it to the next session ([`Session::with_proof`](crate::Session::with_proof)).
+    Proof(Vec<u8>),
     /// Items that the peer still needs are no longer in this journal.
     Forgotten {
         /// Where the peer stands.

@@ -44,6 +44,7 @@ impl Session {
         self.line_up = false;
         let hail_followed = self.greeting.hail_followed;
         self.greeting = Greeting { hail_followed, ..Greeting::default() };
+        self.proving.begin();
         self.sending.close();
         self.receiving.begin();
     }
@@ -151,6 +152,7 @@ impl Session {
         if fresh {
             self.previous = self.greeting.begun.then_some(self.wire.conversation);
             self.wire.begin(head.conversation);
+            self.proving.begin();
             self.sending.close();
             self.receiving.begin();
             self.greeting = Greeting {
@@ -184,6 +186,7 @@ impl Session {
             applied: self.applied(),
             schema: (self.schema.min, self.schema.max),
             authority: self.authority.clone(),
+            doubt: self.doubt(effects),
         };
         self.greeting.authority_untold = false;
         let bytes = self.wire.write(|head| Body::Welcome(head, welcome));
@@ -249,6 +252,9 @@ impl Session {
         let met = Met { news: first, links: &welcome.links, schema: theirs, epoch: head.epoch, lost: None };
         let relinked = self.meet(&met, &welcome.applied, effects);
         self.hear_loss(&welcome.lost, effects);
+        if let Some(doubt) = welcome.doubt {
+            self.show_proof(doubt, effects);
+        }
         self.hear_authority(head.serial, welcome.authority.clone(), effects);
         if relinked {
             self.say_hello(now, rng, effects);
@@ -268,7 +274,8 @@ impl Session {
             effects.extend(rolled_back.into_iter().map(Effect::Notice));
         }
         for applied in applied {
-            effects.extend(self.sending.acknowledged(applied));
+            let said = self.sending.acknowledged(applied);
+            self.weigh(said, effects);
         }
         let relinked = self.sending.relink();
         self.sending.open();

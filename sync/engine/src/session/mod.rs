@@ -8,6 +8,7 @@ mod lanes;
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod mutated;
 mod past;
+mod proving;
 mod receiving;
 mod repairing;
 mod sending;
@@ -26,6 +27,7 @@ use crate::identity::PeerKeys;
 use crate::item::Position;
 use crate::settings::Settings;
 use past::Past;
+use proving::Proving;
 #[cfg(test)]
 pub(crate) use receiving::check as frame_check;
 use receiving::{Receiving, Taken};
@@ -114,6 +116,7 @@ pub struct Session {
     /// At the hub: the conversation before this one, whose late frames are no news.
     previous: Option<Conversation>,
     past: Past,
+    proving: Proving,
     silence: Silence,
     repairing: Repairing,
 }
@@ -175,6 +178,7 @@ impl Session {
             heard_at: None,
             previous: None,
             past: Past::new(remote.lives, lost),
+            proving: Proving::default(),
             silence: Silence::default(),
             repairing: Repairing::new(side),
         }
@@ -258,7 +262,9 @@ impl Session {
             return;
         }
         let (install, body) = match open(&frame, &self.keys, self.wire.peer_side(), &self.wire.site) {
-            Ok(opened) => opened,
+            Ok((install, Some(body))) => (install, body),
+            // Of a later version: what matters is said in a way that this one knows as well.
+            Ok((_, None)) => return,
             Err(reason) => return effects.push(Effect::Quarantine { bytes: frame, reason }),
         };
         if self.wire.side == Side::Site && body.head().epoch < self.wire.epoch {
@@ -273,6 +279,9 @@ impl Session {
         self.heard_at = Some(now.boot_ms);
         self.silence = Silence { since: Some(now.boot_ms), told: false };
         let known = self.greeting.begun && body.head().conversation == self.wire.conversation;
+        if known {
+            self.keep_proof(&body, &frame, effects);
+        }
         match body {
             Body::Hello(head, hello) => self.hello(now, rng, head, &hello, effects),
             Body::Welcome(head, welcome) if known => self.welcome(now, rng, head, &welcome, effects),
@@ -287,9 +296,11 @@ impl Session {
             Body::Acknowledgement(head, content) if known => self.acknowledged(&head, content, effects),
             Body::Hail(_, hail) => self.hailed(now, rng, &hail, effects),
             Body::Repair(_, message) if known => self.heard_repair(now, rng, message, effects),
+            Body::Proof(_, proof) if known => self.hear_proof(&proof.frame, effects),
             Body::Welcome(head, _)
             | Body::Batch(head, _)
             | Body::Acknowledgement(head, _)
+            | Body::Proof(head, _)
             | Body::Repair(head, _) => {
                 if self.wire.side == Side::Hub && self.previous != Some(head.conversation) {
                     self.greeting.hail_due.get_or_insert(now.boot_ms);
@@ -307,7 +318,8 @@ impl Session {
 
     fn acknowledged(&mut self, head: &Head, content: Acknowledgement, effects: &mut Vec<Effect>) {
         for applied in &content.applied {
-            effects.extend(self.sending.acknowledged(applied));
+            let said = self.sending.acknowledged(applied);
+            self.weigh(said, effects);
         }
         for RefusedItem { incarnation, n, reason } in content.refused {
             let position = Position { incarnation, n };

@@ -83,6 +83,7 @@ impl Session {
             lost: Vec::new(),
             refused: Some(refused),
             come_back_ms: None,
+            doubt: None,
         };
         let answer = |head| Body::Welcome(head, welcome);
         let bytes = self.wire.answer(head.conversation, answer);

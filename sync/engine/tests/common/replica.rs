@@ -45,6 +45,8 @@ pub struct Replica {
     pub looks: usize,
     /// Fails the next mends.
     pub failing_mends: usize,
+    /// At a site: the frame that proves how far the hub has come.
+    pub proof: Option<Vec<u8>>,
     /// Nothing of this author may be handed over.
     pub foreign: Option<Incarnation>,
     identity: Identity,
@@ -95,6 +97,7 @@ impl Replica {
             mended: 0,
             looks: 0,
             failing_mends: 0,
+            proof: None,
             foreign: None,
             identity,
             keys,
@@ -126,7 +129,8 @@ impl Replica {
         let told = (self.epoch, self.authority.as_slice(), self.backups);
         let past = (self.lost, self.schema, self.lives.as_slice());
         let (side, settings) = (self.side, self.settings);
-        self.session = session(side, &self.identity, &self.keys, settings, &links, progress, told, past);
+        let session = session(side, &self.identity, &self.keys, settings, &links, progress, told, past);
+        self.session = session.with_proof(self.proof.clone());
     }
 
     /// Own incarnations that are not all acknowledged, and the current one.
@@ -277,6 +281,10 @@ impl Replica {
     /// What the applications do with news of a site's past.
     fn note(&mut self, notice: &Notice) -> Option<Input> {
         match notice {
+            Notice::Proof(frame) => {
+                self.proof = Some(frame.clone());
+                None
+            }
             Notice::Behind(lost) if self.side == Side::Site => {
                 self.lost = lost.last().copied();
                 Some(Input::Lost(self.lost))

@@ -56,6 +56,26 @@ pub(super) const RUNBOOKS: &[Runbook] = &[
         ],
     },
     Runbook {
+        code: "claim_without_proof",
+        means: "A site says that it has received more from this hub than the hub has written, and shows nothing that the \
+                hub has signed: it lies, is broken, or the hub was restored from a copy and the site kept no proof. Only \
+                this site is concerned: nothing more is sent to it, and all others go on.",
+        steps: &[
+            "Was the hub's database put back from a copy? Then stop the hub and run outpost-hub restore.",
+            "Else have the site's appliance looked at, and enroll another one.",
+        ],
+    },
+    Runbook {
+        code: "malformed_frames",
+        means: "A site signs frames that this hub cannot read: its program is broken, later than the hub's, or was \
+                tampered with. Its stream stands still at the first item in them, and all other sites go on.",
+        steps: &[
+            "Look at the frames that were set aside, on the site's page.",
+            "Update the older of the two programs.",
+            "Else enroll another appliance; what the site wrote comes back from the old one's disk only.",
+        ],
+    },
+    Runbook {
         code: "stream_forgotten",
         means: "A site needs items that the hub no longer keeps.",
         steps: &["Have the appliance enrolled anew; it gets everything from the start."],

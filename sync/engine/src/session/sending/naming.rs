@@ -12,10 +12,9 @@ impl Sending {
         let mark = applied.mark;
         let (incarnation, n) = (mark.incarnation, mark.n);
         let link = self.links.iter().find(|link| link.incarnation == incarnation);
-        let read = self.read_through.get(&incarnation).copied().unwrap_or(0);
         let mut effects = Vec::new();
-        if let Some(link) = link {
-            if n > link.last.max(read) {
+        if link.is_some() {
+            if n > self.written(&incarnation) {
                 return self.estrange(incarnation, Notice::RolledBack { incarnation, there: n });
             }
             let ours = self.flights.iter().flat_map(|flight| &flight.items).map(|item| item.mark);
@@ -67,10 +66,18 @@ impl Sending {
         vec![Effect::Notice(notice)]
     }
 
+    /// How far one's own incarnation is written, as far as the session has heard.
+    pub(in crate::session) fn written(&self, incarnation: &Incarnation) -> u64 {
+        let link = self.links.iter().find(|link| link.incarnation == *incarnation);
+        let read = self.read_through.get(incarnation).copied().unwrap_or(0);
+        link.map_or(read, |link| link.last.max(read))
+    }
+
     /// The links that a greeting names, at most `max`: first of all those of which the peer lacks something.
     pub(in crate::session) fn name(&mut self, max: usize) -> Vec<Link> {
         let all = self.links.iter().filter(|link| !self.estranged.contains(&link.incarnation));
-        let all: Vec<Link> = all.copied().collect();
+        let all: Vec<Link> =
+            all.map(|link| Link { last: self.written(&link.incarnation), ..*link }).collect();
         let lacking = all.iter().filter(|link| self.lacks(link)).count();
         let (mut first, mut others) = (max, max.saturating_sub(lacking));
         let named = all.into_iter().filter(|link| {
