@@ -3,6 +3,7 @@
 //! - [`start_logs`] writes logs; [`Metrics`] counts.
 //! - [`bind`] takes the port, [`BoundServer::serve`] answers on it with limits on everything a client can stretch.
 //! - [`Problem`] is how an error answers; [`extract`] holds extractors that refuse with it.
+//! - [`Repeats`] keeps a log short where others decide how often something happens.
 //! - [`Supervisor`] runs named tasks and ends the daemon when one of them ends; [`asked_to_end`] waits for signals.
 //! - [`Readiness`] and [`health::routes`] tell others how the daemon is.
 //! - [`storage`] knows whether the disk takes writes, and refuses new work while it does not.
@@ -19,6 +20,7 @@ mod ids;
 mod logs;
 mod metrics;
 mod problem;
+mod repeats;
 mod server;
 pub mod short_code;
 pub mod storage;
@@ -31,6 +33,7 @@ pub use ids::mint_id;
 pub use logs::{LogError, LogFormat, start_logs};
 pub use metrics::{Metrics, MetricsError};
 pub use problem::{Problem, causes, no_such_method, no_such_page};
+pub use repeats::Repeats;
 pub use server::{BindError, BoundServer, ServerOptions, bind, guarded};
 pub use storage::{DiskTrouble, Storage};
 pub use supervisor::{Failure, Supervisor, asked_to_end};

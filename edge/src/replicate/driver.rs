@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use outpost_daemon::Repeats;
 use outpost_mqtt::{Line, LineEvent, LineSettings, LineSettingsError, Role};
 use outpost_sync::{Effect, Identity, Input, Notice, Position, PublicIdentity, Session};
 use rand::rngs::StdRng;
@@ -97,6 +98,8 @@ struct Driver {
     looked_at: Option<Instant>,
     /// What the session was told that this site has lost.
     lost: Option<Position>,
+    /// Lines of the log about frames that cannot be accepted.
+    set_aside: Repeats,
 }
 
 impl Driver {
@@ -128,6 +131,7 @@ impl Driver {
             look_at: None,
             looked_at: None,
             lost: None,
+            set_aside: Repeats::default(),
         };
         driver.tell_loss().await?;
         Ok(driver)
@@ -295,7 +299,9 @@ impl Driver {
                 self.count_parked().await?;
             }
             Effect::Quarantine { bytes, reason } => {
-                tracing::warn!(%reason, "a frame was set aside");
+                if let Some(times) = self.set_aside.note(self.state.now().boot_ms, reason.kind()) {
+                    tracing::warn!(%reason, times, "a frame was set aside");
+                }
                 let reason = reason.to_string();
                 self.state.writer.submit_patiently(Job::KeepFrame { bytes, reason }).await?;
             }

@@ -12,6 +12,7 @@ pub mod attach;
 pub mod crowd;
 pub mod driver;
 pub mod intake;
+mod kept;
 pub mod mend;
 mod mending;
 mod merge;

@@ -4,18 +4,21 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use outpost_model::id::SiteId;
-use outpost_sync::{Effect, Incarnation, Input, Local, Mark, Notice, Now, Remote, Schema, Session, Side};
+use outpost_sync::{
+    Effect, Incarnation, Input, Local, Mark, Notice, Now, QuarantineReason, Remote, Schema, Session, Side,
+};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::apply::Applied;
+use super::kept::{self, Kept};
 use super::{attach, mending, notice, storing};
 use crate::Hub;
 use crate::app::{authority, succeed};
 use crate::error::HubError;
 use crate::ids::Ids;
-use crate::store::{self, backup, enrollment, inbox, outbox, quarantine, stream};
+use crate::store::{self, backup, enrollment, inbox, outbox, stream};
 
 /// What is handed to a peer.
 #[derive(Debug)]
@@ -33,8 +36,6 @@ pub const WAITING_MAX: usize = 256;
 const IDLE_MS: u64 = 3_600_000;
 /// How often it is noted that a site was heard of, at most.
 const NOTED_EVERY_MS: u64 = 5_000;
-/// Frames of a minute that are kept when they cannot be accepted.
-const FRAMES_KEPT_A_MINUTE: u32 = 20;
 /// The vocabulary this version reads.
 const SCHEMA: Schema = Schema { min: 1, max: 1 };
 
@@ -60,13 +61,6 @@ pub struct Peer {
 
 /// What is being stored. It ends with the peer.
 type Storing = AbortOnDropHandle<Result<Applied, HubError>>;
-
-/// How many frames were kept for inspection in the present minute.
-#[derive(Default)]
-struct Kept {
-    since: u64,
-    frames: u32,
-}
 
 impl Peer {
     /// A peer whose line is down; nothing when the site has no appliance.
@@ -281,7 +275,7 @@ impl Peer {
                         self.storing = Some(AbortOnDropHandle::new(storing));
                     }
                     Effect::Acknowledged(mark) => inputs.extend(self.acknowledged(mark).await?),
-                    Effect::Quarantine { bytes, reason } => self.keep(bytes, reason.to_string()).await?,
+                    Effect::Quarantine { bytes, reason } => self.keep(bytes, reason).await?,
                     Effect::Notice(news) => {
                         // Another life takes over: another session must speak of the stream that begins with it.
                         let over = matches!(news, Notice::Past { .. });
@@ -316,17 +310,10 @@ impl Peer {
         given.map(|given| Ok(Input::Authority(store::to_json(&given)?.into_bytes()))).transpose()
     }
 
-    /// Keeps a frame for inspection; of a flood only the first of each minute, since whoever can reach the broker
-    /// can send anything.
-    async fn keep(&mut self, bytes: Vec<u8>, reason: String) -> Result<(), HubError> {
-        tracing::warn!(site = %self.site, %reason, bytes = bytes.len(), "a frame was set aside");
-        metrics::counter!("hub_frames_quarantined").increment(1);
+    /// Keeps a frame for inspection; of a flood only the first of each minute.
+    async fn keep(&mut self, bytes: Vec<u8>, reason: QuarantineReason) -> Result<(), HubError> {
         let now = self.now().boot_ms;
-        if now.saturating_sub(self.kept.since) >= 60_000 {
-            self.kept = Kept { since: now, frames: 0 };
-        }
-        self.kept.frames += 1;
-        if self.kept.frames > FRAMES_KEPT_A_MINUTE {
+        if !self.kept.note(now, &self.site, &reason, bytes.len()) {
             return Ok(());
         }
         let site = self.site.clone();
@@ -335,10 +322,7 @@ impl Peer {
             .writer
             .run(self.site.clone(), move |unit| {
                 let (site, frame) = (site.clone(), frame.clone());
-                Box::pin(async move {
-                    let (id, now) = (unit.ids().uuid(), unit.now());
-                    quarantine::put(unit.db(), id, &site, (None, None), &frame.1, now, &frame.0).await
-                })
+                Box::pin(async move { kept::keep(unit, &site, &frame.0, &frame.1).await })
             })
             .await
     }

@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0007_repair.sql"),
     include_str!("../../migrations/0008_sealed.sql"),
     include_str!("../../migrations/0009_reference.sql"),
+    include_str!("../../migrations/0010_quarantine.sql"),
 ];
 
 /// The version of the tables that this program writes.

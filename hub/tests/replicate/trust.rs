@@ -263,3 +263,40 @@ async fn an_item_that_breaks_its_transaction_is_found_and_the_others_are_stored(
         pipe.until(&world, &mut site, |site| site.refusals.len() == 1).await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_site_signs_and_nobody_can_read_is_told_and_holds_up_only_that_site() {
+    for database in databases().await {
+        let world = World::open(database).await;
+        let mut site = world.enroll("berlin-1").await;
+        let own = ledger(&site.id.clone(), 0);
+        site.found(&own);
+        site.write(&own, opening("MUG", 7));
+        // It counts further than anybody can keep: its greeting makes no sense.
+        site.introduce_with(1 << 63);
+        let mut pipe = world.connect(&mut site).await;
+        for _ in 0..50 {
+            pipe.give(&world, &mut site, Input::LineDown).await;
+            pipe.give(&world, &mut site, Input::LineUp).await;
+        }
+        pipe.until_it_rests(&world, &mut site, std::time::Duration::from_millis(500)).await;
+        let kept = reasons(&world).await;
+        assert!((1..=20).contains(&kept.len()), "{} frames are kept", kept.len());
+        assert!(
+            kept.iter().all(|reason| reason.starts_with("signed by the peer, but malformed")),
+            "{kept:?}"
+        );
+        let raised = "SELECT COUNT(*) FROM exception WHERE code = 'malformed_frames' AND resolved_at IS NULL";
+        assert_eq!(world.number(raised).await, 1);
+        assert_eq!(site.unacknowledged(), 2, "and its author sees that nothing of it arrives");
+        pipe.cut(&world, &mut site).await;
+        // The largest number that can be kept, and then the truth.
+        for last in [(1 << 63) - 1, 2] {
+            site.introduce_with(last);
+            let mut pipe = world.connect(&mut site).await;
+            pipe.until_quiet(&world, &mut site).await;
+            pipe.cut(&world, &mut site).await;
+        }
+        assert_eq!(world.number("SELECT CAST(SUM(qty) AS BIGINT) FROM stock").await, 7);
+    }
+}

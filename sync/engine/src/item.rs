@@ -1,6 +1,7 @@
 //! What a position of a stream carries, and positions themselves.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::bytes::{Digest, DocumentId, Incarnation, Running};
 use crate::change::Change;
@@ -124,6 +125,15 @@ impl Item {
     }
 }
 
+/// Reads a number of an item: below 2^63, since databases count no further.
+fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let n = u64::deserialize(deserializer)?;
+    if n >= 1 << 63 {
+        return Err(D::Error::custom("a number of an item is below 2^63"));
+    }
+    Ok(n)
+}
+
 /// A place in a stream: the `n`-th item, counted from 1 without gaps, that was written in one incarnation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Position {
@@ -131,6 +141,7 @@ pub struct Position {
     #[serde(rename = "i")]
     pub incarnation: Incarnation,
     /// The number; 0 stands before the first item.
+    #[serde(deserialize_with = "number")]
     pub n: u64,
 }
 
@@ -175,7 +186,7 @@ pub struct Link {
     #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<Position>,
     /// Its highest number. Final for every link but the last, which still grows.
-    #[serde(rename = "l")]
+    #[serde(rename = "l", deserialize_with = "number")]
     pub last: u64,
 }
 

@@ -107,8 +107,43 @@ fn the_genuine_batch_is_taken_and_gaps_are_only_before_its_items() {
             "{at} {from}"
         );
     }
+    // Numbers are below 2^63, with a gap as without.
+    let end = |last: u64| -> Vec<u64> { (last - 4..=last).collect() };
+    assert_eq!(take(&columns, &end((1 << 63) - 1), CODEC_PLAIN, gap((1 << 63) - 5, 1)), Taken::Yes);
+    for last in [1 << 63, u64::MAX] {
+        let taken = take(&columns, &end(last), CODEC_PLAIN, gap(last - 4, 1));
+        assert!(matches!(taken, Taken::Malformed(_)), "{last}");
+    }
     let many = (0..6).flat_map(|_| gap(11, 1)).collect();
     assert!(matches!(take(&columns, &numbers, CODEC_PLAIN, many), Taken::Malformed(_)));
+}
+
+/// A name that is none makes its whole batch malformed, since an item has no digest without it; nothing is kept of the
+/// batch, and the same numbers are taken from a better one.
+#[test]
+fn a_name_that_is_none_leaves_its_numbers_free() {
+    let (columns, numbers) = columns();
+    let name = columns.windows(10).position(|bytes| bytes == b"ledger/ber").unwrap();
+    let mut receiving = Receiving::new(Vec::new(), false);
+    receiving.greet(&[Link { incarnation: SITE, parent: None, last: 0 }]);
+    let settings = Settings::default();
+    let digests: Vec<Digest> = items().iter().map(Item::digest).collect();
+    for byte in [b' ', 0x07, 0x7f, b'/'] {
+        let mut columns = columns.clone();
+        columns[name + 6] = byte;
+        let batch = Batch {
+            runs: crate::progress::spans(numbers.iter().copied()),
+            lane: Vec::new(),
+            check: serde_bytes::ByteArray::new(check(&digests)),
+            codec: CODEC_PLAIN,
+            columns,
+            gaps: Vec::new(),
+        };
+        let taken = receiving.take(SITE, &batch, &settings);
+        let honest = byte == b'/';
+        assert_eq!(taken == Taken::Yes, honest, "{byte}: {taken:?}");
+        assert_eq!(receiving.deliver(&settings).len(), if honest { numbers.len() } else { 0 });
+    }
 }
 
 /// A CBOR head that promises what the bytes do not have costs nothing: neither the memory nor the time for 2^64 - 1

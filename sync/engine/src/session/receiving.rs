@@ -1,6 +1,7 @@
 //! The peer's stream: what came, what waits for its turn, what is being stored, what must be acknowledged.
 
 mod acknowledging;
+mod numbers;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,8 +12,9 @@ use crate::frame::columns::Unreadable;
 use crate::frame::memory::Memory;
 use crate::frame::reading;
 use crate::item::{Gap, Incoming, Link, Mark, Position};
-use crate::progress::{Progress, Span};
+use crate::progress::Progress;
 use crate::settings::Settings;
+use numbers::numbers;
 
 /// The most items of one incarnation that are stored before a gap; later ones wait for the gap to close.
 const BEYOND_MAX: usize = 4_096;
@@ -313,22 +315,6 @@ impl Receiving {
     }
 }
 
-/// The numbers in ascending runs; nothing when they are not ascending or there are too many.
-fn numbers(runs: &[Span]) -> Option<Vec<u64>> {
-    const ITEMS_MAX: u64 = 1_000;
-    let mut numbers = Vec::new();
-    let mut last = 0;
-    for run in runs {
-        let count = run.through.checked_sub(run.from)?;
-        if run.from <= last || count >= ITEMS_MAX || numbers.len() as u64 + count >= ITEMS_MAX {
-            return None;
-        }
-        numbers.extend(run.from..=run.through);
-        last = run.through;
-    }
-    Some(numbers)
-}
-
 /// Unpacks the columns. The size a frame claims is compared with the limit before anything is allocated for it.
 fn unpack(batch: &Batch, max: usize) -> Result<Vec<u8>, &'static str> {
     match batch.codec {
@@ -381,18 +367,5 @@ mod tests {
         assert!(unpack(&packed(vec![0; 10], CODEC_PLAIN), 10).is_ok());
         assert!(unpack(&packed(vec![0; 11], CODEC_PLAIN), 10).is_err());
         assert!(unpack(&packed(vec![0; 10], 7), 10).is_err(), "packed in an unknown way");
-    }
-
-    #[test]
-    fn numbers_ascend_and_are_at_most_a_thousand() {
-        let span = |from, through| Span { from, through };
-        assert_eq!(numbers(&[span(3, 5), span(9, 9)]), Some(vec![3, 4, 5, 9]));
-        assert_eq!(numbers(&[span(1, 1_000)]).map(|numbers| numbers.len()), Some(1_000));
-        assert_eq!(numbers(&[span(1, 1_001)]), None);
-        assert_eq!(numbers(&[span(1, 600), span(700, 1_100)]), None);
-        assert_eq!(numbers(&[span(1, u64::MAX)]), None);
-        assert_eq!(numbers(&[span(0, 3)]), None, "numbers begin with 1");
-        assert_eq!(numbers(&[span(5, 4)]), None);
-        assert_eq!(numbers(&[span(3, 5), span(5, 6)]), None);
     }
 }
