@@ -88,3 +88,8 @@ fn a_restored_hub_that_does_not_know_it_is_found() {
 fn an_incarnation_that_is_used_again_is_found() {
     found(Side::Edge, Defect::ReuseIncarnation, &[Harm::Reused]);
 }
+
+#[test]
+fn keys_that_are_durable_later_than_their_records_are_found() {
+    found(Side::Edge, Defect::KeysAfterTheCommit, &[Harm::Lost]);
+}

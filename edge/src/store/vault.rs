@@ -20,6 +20,8 @@ use super::{BUSY_TIMEOUT, StoreError, StoreResult};
 
 /// The file's name beside the database.
 pub const FILE: &str = "keys.db";
+/// How a name begins that is for SQLite alone, which may keep its files elsewhere than in the system's folders.
+const URI: &str = "file:";
 
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS record_key (
@@ -62,9 +64,15 @@ impl std::fmt::Debug for Vault {
 }
 
 impl Vault {
-    /// The key store beside a database file.
+    /// The key store beside a database file. What SQLite is told of where files lie holds for both.
     pub fn beside(database: &Path) -> Self {
-        Self::at(Some(database.with_file_name(FILE)))
+        let uri = database.to_str().filter(|text| text.starts_with(URI));
+        let beside = uri.and_then(|uri| {
+            let (folder, name) = uri.rsplit_once('/')?;
+            let told = name.split_once('?').map(|(_, told)| format!("?{told}"));
+            Some(PathBuf::from(format!("{folder}/{FILE}{}", told.unwrap_or_default())))
+        });
+        Self::at(Some(beside.unwrap_or_else(|| database.with_file_name(FILE))))
     }
 
     /// A key store that nobody finds again.
@@ -75,6 +83,11 @@ impl Vault {
     /// The same key store as another process opens it; one in memory stays as it is.
     pub fn reopened(&self) -> Self {
         if self.0.path.is_some() { Self::at(self.0.path.clone()) } else { self.clone() }
+    }
+
+    /// The same beside a database that may lie elsewhere now.
+    pub fn moved(&self, database: &Path) -> Self {
+        if self.0.path.is_some() { Self::beside(database) } else { self.clone() }
     }
 
     fn at(path: Option<PathBuf>) -> Self {
@@ -210,7 +223,9 @@ impl Opened<'_> {
 fn connect(path: Option<&Path>) -> StoreResult<Connection> {
     let conn = match path {
         Some(path) => {
-            create_private(path)?;
+            if !path.to_string_lossy().starts_with(URI) {
+                create_private(path)?;
+            }
             Connection::open(path)?
         }
         None => Connection::open_in_memory()?,

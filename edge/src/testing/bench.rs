@@ -236,7 +236,7 @@ impl Bench {
     /// Ends the process and starts another one on another database: what was left of this one, or a copy.
     pub fn moved(self, database: &Path, limits: Limits) -> StoreResult<Self> {
         let Self { core, mut ids, now, hub, .. } = self;
-        let vault = core.site().vault.reopened();
+        let vault = core.site().vault.moved(database);
         let site = Site { database: database.to_owned(), vault, ..core.site().clone() };
         drop(core);
         let conn = store::open(database, now.wall)?;

@@ -67,6 +67,8 @@ pub enum Defect {
     AnswerBeforeCommit,
     /// After a restart the site goes on as the incarnation it was.
     ReuseIncarnation,
+    /// Keys of sealed records are written to the disk after the commit that needs them.
+    KeysAfterTheCommit,
     /// What is written down beside the hub's database is in its copies too, and restored with them.
     WitnessInTheCopy,
 }

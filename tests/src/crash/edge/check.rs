@@ -61,6 +61,7 @@ impl Reopened {
         let mut wrong: Vec<Wrong> = facts.broken.iter().map(|what| (Harm::Broken, what.clone())).collect();
         answered(&facts, &shop.diary, marked, report, &mut wrong);
         never_written_otherwise(&facts, &shop.diary, &mut wrong);
+        wrong.extend(super::keys::check(&self.disk, &self.conn, &shop.diary, marked));
         if let Err(what) = self.begin(&facts, shop, marked, goes_on, report) {
             wrong.push(what);
         }
@@ -150,6 +151,8 @@ fn answered(facts: &Facts, diary: &Diary, marked: u64, report: &mut Report, wron
                     wrong.push(lost(format!("the hub's item {} was taken", position.n)));
                 }
             }
+            // Of keys: see there.
+            Oath::Closed(_) => {}
             Oath::Published(mark) => {
                 let gone = acknowledged(diary, mark.incarnation) >= mark.n;
                 if facts.outbox.get(&mark.position()) != Some(&mark.running) && !gone {

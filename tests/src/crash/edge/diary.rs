@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use outpost_edge::write::Answer;
 use outpost_model::command::Outcome;
 use outpost_model::id::CommandId;
+use outpost_model::time::UtcMillis;
 use outpost_sync::{Incarnation, Mark, Position, Running};
 
 /// Something the shop gave its word for.
@@ -16,6 +17,8 @@ pub enum Oath {
     Merged(Position),
     /// An item was published.
     Published(Mark),
+    /// A record's key was deleted, since its time was over.
+    Closed(String),
 }
 
 /// Everything that was answered. The `n`-th oath holds in every image cut after the mark `n`.
@@ -26,6 +29,10 @@ pub struct Diary {
     pub written: BTreeMap<Position, Running>,
     /// Every incarnation that ever was.
     pub incarnations: BTreeSet<Incarnation>,
+    /// Records that the hub has sent with a key.
+    pub keys: BTreeSet<String>,
+    /// When keys were deleted that were due: the mark at which that began, and by which time.
+    deletions: Vec<(u64, UtcMillis)>,
     /// Positions the hub said to have: those may be forgotten.
     pub acknowledged: BTreeMap<Incarnation, u64>,
 }
@@ -62,8 +69,28 @@ impl Diary {
         self.oaths.push(Oath::Published(mark));
     }
 
+    /// Notes that a record's key was deleted.
+    pub fn closed(&mut self, record: String) {
+        let known = |oath: &Oath| matches!(oath, Oath::Closed(known) if *known == record);
+        if !self.oaths.iter().any(known) {
+            self.oaths.push(Oath::Closed(record));
+        }
+    }
+
+    /// Notes that keys are deleted now which were due by then.
+    pub fn deletes(&mut self, by: UtcMillis) {
+        self.deletions.push((self.mark(), by));
+    }
+
+    /// Through when keys may be gone in an image cut after a mark.
+    pub fn deleted_through(&self, mark: u64) -> UtcMillis {
+        let begun = self.deletions.iter().filter(|(at, _)| *at <= mark).map(|(_, by)| *by);
+        begun.max().unwrap_or(UtcMillis(i64::MIN))
+    }
+
     /// Forgets what was not answered before the power went: nobody was told.
     pub fn cut(&mut self, mark: u64) {
+        self.deletions.retain(|(at, _)| *at <= mark);
         self.oaths.truncate(usize::try_from(mark).unwrap_or(usize::MAX));
     }
 }

@@ -4,6 +4,7 @@ mod check;
 pub mod commands;
 mod diary;
 mod facts;
+mod keys;
 mod work;
 
 use std::collections::BTreeMap;

@@ -5,20 +5,25 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
 use outpost_disk::Disk;
+use outpost_edge::Site;
+use outpost_edge::store::record::CONTACT;
+use outpost_edge::store::vault::Vault;
 use outpost_edge::testing::{Bench, CASE_SKU, header, product, site};
 use outpost_edge::write::{Answer, Job, Limits};
 use outpost_model::command::{Command, Subject};
 use outpost_model::header::Service;
-use outpost_model::id::{CaseId, CommandId, ReasonCode};
+use outpost_model::id::{CaseId, CommandId, ReasonCode, RecordId};
 use outpost_model::intent::HubEvent;
 use outpost_model::page::HubPageEvent;
-use outpost_sync::{Incoming, Query};
+use outpost_sync::seal::NewKey;
+use outpost_sync::{Incoming, Item, Query};
 use rand::RngExt;
 use rand::rngs::StdRng;
 
 use super::super::{Defect, Plan};
 use super::DATABASE;
 use super::diary::Diary;
+use super::keys::somebody;
 use crate::crash::edge::commands;
 
 /// Documents that stay open: few, so that documents are saved and opened again all the time.
@@ -49,7 +54,12 @@ pub struct Shop {
 impl Shop {
     /// A new shop with goods on its shelf.
     pub fn open(disk: Disk, plan: Plan) -> Result<Self> {
-        let bench = Bench::with(site(&disk.path(DATABASE)), limits());
+        let database = disk.path(DATABASE);
+        let vault = match plan.defect {
+            Some(Defect::KeysAfterTheCommit) => Vault::in_memory(),
+            _ => Vault::beside(&database),
+        };
+        let bench = Bench::with(Site { vault, ..site(&database) }, limits());
         let (diary, cases, given, sent) = Default::default();
         let mut shop = Self { bench, disk, diary, cases, given, sent, plan };
         shop.tune()?;
@@ -171,6 +181,7 @@ impl Shop {
     /// Runs a group and notes its answers as given.
     fn group(&mut self, jobs: Vec<Job>) -> Result<()> {
         let committed = self.bench.group(&jobs)?;
+        self.note_keys(&jobs)?;
         for (job, answer) in jobs.iter().zip(&committed.answers) {
             match (job, answer) {
                 (_, Answer::Failed(failed)) => bail!("a healthy disk failed: {}", failed.code),
@@ -182,6 +193,41 @@ impl Shop {
                     batch.items.iter().for_each(|item| self.diary.merged(item.position));
                 }
                 _ => {}
+            }
+        }
+        self.disk.mark(self.diary.mark());
+        Ok(())
+    }
+
+    /// Notes the keys of what the hub has sent. The planted defect writes them to the disk only now.
+    fn note_keys(&mut self, jobs: &[Job]) -> Result<()> {
+        let vault = self.bench.core.site().vault.clone();
+        let mut late = Vec::new();
+        for job in jobs {
+            let Job::Merge(batch) = job else { continue };
+            for item in &batch.items {
+                let Item::Record(record) = &item.item else { continue };
+                if record.kind != CONTACT {
+                    continue;
+                }
+                let Some(secret) = vault.get(CONTACT, &record.key)? else { continue };
+                self.diary.keys.insert(record.key.clone());
+                let (kind, key) = (record.kind.clone(), record.key.clone());
+                late.push(NewKey { kind, key, secret, retain_until_ms: i64::MAX });
+            }
+        }
+        if self.plan.defect == Some(Defect::KeysAfterTheCommit) {
+            Vault::beside(&self.disk.path(DATABASE)).keep(&late)?;
+        }
+        Ok(())
+    }
+
+    /// Notes which keys are gone: no image of later may hold them.
+    fn note_deleted(&mut self) -> Result<()> {
+        let vault = self.bench.core.site().vault.clone();
+        for record in self.diary.keys.iter().cloned().collect::<Vec<_>>() {
+            if vault.get(CONTACT, &record)?.is_none() {
+                self.diary.closed(record);
             }
         }
         self.disk.mark(self.diary.mark());
@@ -220,10 +266,18 @@ impl Shop {
                 let case = self.bench.new_case();
                 let units = rng.random_range(1..=3);
                 self.cases.push(case);
-                let header = header(&named, case, service, units, self.bench.now.wall);
-                self.bench.hub.offer(&header)
+                let mut header = header(&named, case, service, units, self.bench.now.wall);
+                let mut items = Vec::new();
+                if rng.random_range(0..2) == 0 {
+                    let (record, lasts) = (RecordId(case.0), rng.random_range(20_000..600_000));
+                    header.consignee = Some(record);
+                    items.push(self.bench.hub.contact(record, &somebody(), self.bench.now.wall + lasts));
+                }
+                items.push(self.bench.hub.offer(&header));
+                items
             })
-            .collect()
+            .collect::<Vec<_>>()
+            .concat()
     }
 
     fn intents(&mut self, rng: &mut StdRng) -> Vec<Incoming> {
@@ -259,8 +313,12 @@ impl Shop {
 
     fn keep_house(&mut self, rng: &mut StdRng) -> Result<()> {
         let device = (rng.random_range(0..2) == 0).then(|| "no paper".to_owned());
+        self.bench.authorize(u64::MAX >> 1);
+        self.diary.deletes(self.bench.now.wall);
+        self.disk.mark(self.diary.mark());
         let jobs = vec![Job::Housekeep, Job::Device { device: "packing".to_owned(), trouble: device }];
-        self.group(jobs)
+        self.group(jobs)?;
+        self.note_deleted()
     }
 
     fn look_after_the_log(&self, rng: &mut StdRng) -> Result<()> {
