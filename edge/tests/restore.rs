@@ -7,10 +7,11 @@ use std::path::Path;
 
 use outpost_edge::store::{past, serial};
 use outpost_edge::testing::Bench;
-use outpost_edge::write::{Answer, HELD_MS_MAX, Job};
+use outpost_edge::write::{Answer, HELD_MS_MAX, Heard, Job};
 use outpost_model::authority::NoAuthority;
 use outpost_model::command::{Held, SiteCommand};
 use outpost_model::header::Service;
+use outpost_model::id::DocumentKey;
 use outpost_model::quantity::Quantity;
 use outpost_sync::{Incarnation, Inspection, Item, Limits, Mark, Outgoing, Position};
 use support::sku;
@@ -156,6 +157,43 @@ fn what_is_left_of_a_life_drains_though_the_hub_has_more_of_it() {
     assert!(waiting(&bench) > 0, "by number nobody knows whether it is the same");
     bench.job(Job::Same(None));
     assert_eq!(waiting(&bench), 0);
+}
+
+#[test]
+fn what_the_copy_has_of_its_last_life_drains_though_only_a_later_life_was_told_to_be_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::stocked(folder.path(), 40);
+    sell(&mut bench, "r-1");
+    let waiting =
+        |bench: &Bench| outpost_journal::depth(bench.core.connection(), &[]).unwrap().unacknowledged;
+    let last = bench.outbox().last().unwrap().mark.position();
+    let mut bench = bench.restart();
+    bench.job(Job::Behind(vec![Position { incarnation: Incarnation([9; 16]), n: 7 }]));
+    bench.job(Job::Leave(Position { n: last.n + 3, ..last }));
+    assert!(waiting(&bench) > 0);
+    bench.job(Job::Same(None));
+    assert_eq!(waiting(&bench), 0);
+    // Told once more, and of a life whose end is here: nothing is missing.
+    bench.job(Job::Leave(Position { n: last.n + 3, ..last }));
+    bench.job(Job::Leave(last));
+    assert!(past::open(bench.core.connection()).unwrap().is_none());
+}
+
+#[test]
+fn a_restored_hub_is_shown_again_what_it_had_packed_away() {
+    use outpost_sync::repair::Standing;
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::stocked(folder.path(), 10);
+    let case = bench.offer(Service::Pickup, 1)[0];
+    let doc = outpost_sync::DocumentId::new(DocumentKey::Case(case).to_string()).unwrap();
+    outpost_journal::note(bench.core.connection(), &doc, Standing::Archived, None).unwrap();
+    let there = |bench: &Bench| outpost_journal::entry(bench.core.connection(), &doc).unwrap().unwrap().there;
+    let epoch = outpost_edge::store::authority::epoch(bench.core.connection()).unwrap();
+    let heard = |epoch| Job::Heard(Heard { epoch: Some(epoch), ..Heard::default() });
+    bench.job(heard(epoch));
+    assert_eq!(there(&bench), Standing::Archived, "it is the same hub");
+    bench.job(heard(epoch + 1));
+    assert_eq!(there(&bench), Standing::Live);
 }
 
 #[test]

@@ -45,10 +45,14 @@ pub fn restored(unit: &mut Unit<'_>) -> Result<(), Stop> {
     Ok(())
 }
 
-/// What is stored here of the present life is not what the hub has of it: the next one begins at once, since nothing
-/// more of this one can arrive.
+/// What is stored here of a life is not what the hub has of it: after the present one the next begins at once, since nothing
+/// more of it can arrive. Where the hub has more of it, its end was lost.
 pub fn leave(unit: &mut Unit<'_>, position: Position) -> Result<(), Stop> {
     let Position { incarnation, n } = position;
+    if !outpost_journal::holds(unit.tx(), &position)? && past::note(unit.tx(), &[position])? {
+        // Numbers that were leased since are good: a loss that they may have been part of is told by itself.
+        unit.tell(News::Sync);
+    }
     let event = format!("{incarnation}/{n}");
     unit.raise("stream_diverged", "site/journal", &event, app::sentence("stream_diverged"))?;
     if outpost_journal::current(unit.tx())?.is_some_and(|mark| mark.incarnation == incarnation) {

@@ -44,7 +44,12 @@ pub fn epoch(conn: &Connection) -> StoreResult<u64> {
     Ok(setting::load(conn, EPOCH)?.unwrap_or(0))
 }
 
-/// Raises the epoch; a lower one changes nothing.
+/// Raises the epoch; a lower one changes nothing. The hub was restored: what it had packed away or set aside before, it may
+/// not have at all now, and documents that were left out of comparisons stand in them again.
 pub fn raise_epoch(conn: &Connection, heard: u64) -> StoreResult<()> {
-    if heard > epoch(conn)? { setting::save(conn, EPOCH, &heard) } else { Ok(()) }
+    if heard <= epoch(conn)? {
+        return Ok(());
+    }
+    setting::save(conn, EPOCH, &heard)?;
+    Ok(outpost_journal::forget_notes(conn)?)
 }

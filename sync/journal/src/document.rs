@@ -60,7 +60,8 @@ pub struct Swept {
 
 /// Drops rows that nobody needs: own items that are acknowledged and the peers' changes, where the saved form of
 /// their document holds them. A call looks at the next `rows` rows of the log and at no others, however long it is.
-/// The newest row stays, or its position would be given again, to a change that a saved form then seems to hold.
+/// The newest row stays, or its position would be given again, to a change that a saved form then seems to hold. So does
+/// the last item of every own life: a peer that was restored and lacks the end of a life is told with it what is gone.
 pub fn forget(conn: &Connection, rows: usize) -> Result<Swept, JournalError> {
     let after: i64 = conn.query_row("SELECT after FROM sync_sweep", [], |row| row.get(0))?;
     let (seen, through): (usize, Option<i64>) = conn
@@ -81,7 +82,7 @@ pub fn forget(conn: &Connection, rows: usize) -> Result<Swept, JournalError> {
                     CROSS JOIN sync_incarnation s ON s.ord = c.origin
                     LEFT JOIN sync_document d ON d.doc = c.doc
                     WHERE c.position > ?1 AND c.position <= ?2
-                      AND (s.owner != '' OR c.n <= s.acknowledged)
+                      AND (s.owner != '' OR c.n <= s.acknowledged AND c.n < s.last)
                       AND (c.doc IS NULL OR c.position <= d.through)
                       AND c.position < (SELECT MAX(position) FROM sync_change))",
             )?

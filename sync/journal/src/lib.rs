@@ -13,7 +13,7 @@
 //! - Opening a document: [`load`]. When it is evicted, or now and then: [`save`].
 //!
 //! - Repair: [`look`] answers the session's questions; [`keep`] files what it brought, [`note`] what documents are to
-//!   the peer. Changes before their time: [`park`] and [`unpark`].
+//!   the peer, [`forget_notes`] when it was restored. Changes before their time: [`park`] and [`unpark`].
 //!
 //! The tables share a database with the application's own: `sync_incarnation`, `sync_beyond`, `sync_change`,
 //! `sync_document`, `sync_heads`, `sync_bucket`, `sync_parked`, `sync_quarantine`, `sync_past`, and `sync_schema` with
@@ -35,7 +35,7 @@ pub use outbox::{
 };
 pub use parked::{ParkLimits, Parked, park, parked, parked_of, unpark};
 pub use quarantine::{SetAside, held_changes, release, set_aside, vouch, vouched};
-pub use repair::{Entry, document_at, entry, held, keep, look, note, stand};
+pub use repair::{Entry, document_at, entry, forget_notes, held, keep, look, note, stand};
 pub use schema::migrate;
 
 /// Why the journal could not do what it was asked.

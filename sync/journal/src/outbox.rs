@@ -41,8 +41,9 @@ pub fn current(conn: &Connection) -> Result<Option<Mark>, JournalError> {
     Ok(tip(conn)?.map(|tip| tip.mark))
 }
 
-/// Lives that [`chain`] names although the peer has all of them.
-const NAMED_ANEW: u32 = 8;
+/// Lives that [`chain`] names although the peer has all of them: more than begin between two copies of the peer's database,
+/// since a disk that is full now and then begins one every time.
+const NAMED_ANEW: u32 = 32;
 
 /// The own incarnations that a session needs to know, oldest first: those with items that are not acknowledged,
 /// and the current one.

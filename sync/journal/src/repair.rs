@@ -1,6 +1,8 @@
 //! What repair compares: the heads of every document and the 256 hashes over them, renewed in the transaction of
 //! every change, so that a comparison reads 256 rows however many documents there are.
 
+use std::collections::BTreeMap;
+
 use outpost_sync::repair::{
     BucketSet, Buckets, Digest, Document as Row, Fingerprint, Known, Look, Seen, Standing, Wanted,
 };
@@ -58,6 +60,19 @@ fn read(heads: &[u8], standing: u8, there: u8, reason: Option<String>) -> Result
     })
 }
 
+/// Changes the hash of a bucket.
+fn toggle(conn: &Connection, bucket: u8, delta: (i64, i64)) -> Result<(), JournalError> {
+    if delta != (0, 0) {
+        // SQLite has no exclusive or: it is what only one of the two has.
+        conn.prepare_cached(
+            "INSERT INTO sync_bucket(bucket, x, y) VALUES (?1, ?2, ?3) ON CONFLICT(bucket) DO UPDATE SET
+                x = (x | excluded.x) - (x & excluded.x), y = (y | excluded.y) - (y & excluded.y)",
+        )?
+        .execute(params![bucket, delta.0, delta.1])?;
+    }
+    Ok(())
+}
+
 /// Changes a document's entry and the hash of its bucket with it.
 fn update(
     conn: &Connection,
@@ -75,14 +90,7 @@ fn update(
             delta = (delta.0 ^ halves.0, delta.1 ^ halves.1);
         }
     }
-    if delta != (0, 0) {
-        // SQLite has no exclusive or: it is what only one of the two has.
-        conn.prepare_cached(
-            "INSERT INTO sync_bucket(bucket, x, y) VALUES (?1, ?2, ?3) ON CONFLICT(bucket) DO UPDATE SET
-                x = (x | excluded.x) - (x & excluded.x), y = (y | excluded.y) - (y & excluded.y)",
-        )?
-        .execute(params![new.bucket, delta.0, delta.1])?;
-    }
+    toggle(conn, new.bucket, delta)?;
     let heads: Vec<u8> = after.heads.iter().flat_map(|head| head.0).collect();
     conn.prepare_cached(
         "INSERT INTO sync_heads(doc, bucket, heads, standing, there, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
@@ -167,6 +175,31 @@ pub fn note(
         }
         Ok(())
     })
+}
+
+/// The peer was restored: what documents were to it says nothing about what they are to it now. All are compared again.
+pub fn forget_notes(conn: &Connection) -> Result<(), JournalError> {
+    let mut deltas: BTreeMap<u8, (i64, i64)> = BTreeMap::new();
+    let mut statement =
+        conn.prepare("SELECT doc, heads FROM sync_heads WHERE there != 0 AND standing = 0")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let doc = damaged(DocumentId::new(row.get::<_, String>(0)?).ok(), "a document's name")?;
+        let entry = read(&row.get::<_, Vec<u8>>(1)?, Standing::Live as u8, Standing::Live as u8, None)?;
+        if entry.counts() {
+            let fingerprint = Fingerprint::of(&doc, &entry.heads);
+            let (halves, delta) = (fingerprint.halves(), deltas.entry(fingerprint.bucket).or_default());
+            *delta = (delta.0 ^ halves.0, delta.1 ^ halves.1);
+        }
+    }
+    for (bucket, delta) in deltas {
+        toggle(conn, bucket, delta)?;
+    }
+    conn.execute(
+        "UPDATE sync_heads SET there = 0, reason = CASE standing WHEN 0 THEN NULL ELSE reason END WHERE there != 0",
+        [],
+    )?;
+    Ok(())
 }
 
 /// Answers a session's question about the documents here.

@@ -84,6 +84,17 @@ fn hashes_follow_every_change_whoever_wrote_it_and_however_it_came() {
     journal::release(&conn, &id("case/1"), Standing::Live).unwrap();
     journal::note(&conn, &id("case/2"), Standing::Live, None).unwrap();
     assert_eq!(digest(&conn).buckets, expected(&conn, &["case/1", "case/2"]));
+    // The peer was restored: what it had said of documents counts no more; what they are here does.
+    journal::note(&conn, &id("case/1"), Standing::Held, Some("bad")).unwrap();
+    journal::note(&conn, &id("case/2"), Standing::Archived, None).unwrap();
+    journal::forget_notes(&conn).unwrap();
+    assert_eq!(digest(&conn).buckets, expected(&conn, &["case/1", "case/2"]));
+    assert_eq!(journal::entry(&conn, &id("case/1")).unwrap().unwrap().reason, None);
+    journal::stand(&conn, &id("case/1"), Standing::Held, Some("bad")).unwrap();
+    journal::note(&conn, &id("case/1"), Standing::Archived, None).unwrap();
+    journal::forget_notes(&conn).unwrap();
+    assert_eq!(digest(&conn).buckets, expected(&conn, &["case/2"]));
+    journal::release(&conn, &id("case/1"), Standing::Live).unwrap();
     journal::acknowledge(&conn, &mark).unwrap();
     assert!(journal::discard(&conn, &id("case/1")).unwrap());
     assert_eq!(digest(&conn).buckets, expected(&conn, &["case/2"]));

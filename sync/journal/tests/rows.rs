@@ -251,38 +251,38 @@ fn nothing_is_appended_before_an_incarnation_is_minted() {
 }
 
 #[test]
-fn the_eight_newest_lives_are_named_and_all_that_is_not_acknowledged() {
+fn the_32_newest_lives_are_named_and_all_that_is_not_acknowledged() {
     let (_dir, conn) = database();
     let life = |n: u8| Incarnation([n; 16]);
     let word =
         |n: i64| journal::append(&conn, n, &Item::Record(Record::new("scan", "", Vec::new()))).unwrap();
     let all = |marks: &[Mark]| marks.iter().for_each(|mark| _ = journal::acknowledge(&conn, mark).unwrap());
-    // Eleven lives with words, and one in between that wrote nothing; then a new one.
+    // 35 lives with words, and one in between that wrote nothing; then a new one.
     let mut marks = vec![word(1)];
-    for n in 11..=20 {
+    for n in 11..=44 {
         journal::mint(&conn, life(n)).unwrap();
         marks.push(word(i64::from(n)));
         if n == 15 {
             journal::mint(&conn, life(99)).unwrap();
         }
     }
-    journal::mint(&conn, life(21)).unwrap();
+    journal::mint(&conn, life(45)).unwrap();
     let named = |links: Vec<outpost_sync::Link>| {
         links.iter().map(|link| (link.incarnation.0[0], link.last)).collect::<Vec<_>>()
     };
     // Nothing is acknowledged: everything is named, whatever its age.
-    let every: Vec<(u8, u64)> = [1].into_iter().chain(11..=20).map(|n| (n, 1)).chain([(21, 0)]).collect();
+    let every: Vec<(u8, u64)> = [1].into_iter().chain(11..=44).map(|n| (n, 1)).chain([(45, 0)]).collect();
     assert_eq!(named(journal::chain(&conn).unwrap()), every);
-    // All but the second: it is still named, with the eight newest in which something was written, each with its parent.
+    // All but the second: it is still named, with the 32 newest in which something was written, each with its parent.
     all(&[&marks[..1], &marks[2..]].concat());
     let chain = journal::chain(&conn).unwrap();
-    let newest: Vec<(u8, u64)> = [11].into_iter().chain(13..=20).map(|n| (n, 1)).chain([(21, 0)]).collect();
+    let newest: Vec<(u8, u64)> = [11].into_iter().chain(13..=44).map(|n| (n, 1)).chain([(45, 0)]).collect();
     assert_eq!(named(chain.clone()), newest);
     for pair in chain[1..].windows(2) {
         let parent = Some(Position { incarnation: pair[0].incarnation, n: 1 });
         assert_eq!(pair[1].parent, parent, "a life in which nothing was written is nobody's parent");
     }
-    assert_eq!(named(journal::links(&conn).unwrap()), [(11, 1), (21, 0)], "that is what must still be sent");
+    assert_eq!(named(journal::links(&conn).unwrap()), [(11, 1), (45, 0)], "that is what must still be sent");
     all(&marks);
     assert_eq!(named(journal::chain(&conn).unwrap()), newest[1..]);
 }
