@@ -86,6 +86,16 @@ impl Scene {
         self.acknowledge_to(&site, mark).await
     }
 
+    /// Renews a site's authority: through where it reaches, if it was renewed.
+    async fn renew(&self, site: &str) -> Option<u64> {
+        let (terms, site) = (self.hub.hub.authority_terms(), SiteId::new(site).unwrap());
+        let given = self.hub.hub.writer.run("t", move |unit| {
+            let (site, terms) = (site.clone(), terms.clone());
+            Box::pin(async move { authority::renew(unit, &site, &terms).await })
+        });
+        given.await.unwrap().map(|authority| authority.through)
+    }
+
     async fn acknowledge_to(&self, site: &SiteId, mark: Mark) -> u64 {
         let (terms, site) = (self.hub.hub.authority_terms(), site.clone());
         let given = self.hub.hub.writer.run("t", move |unit| {
@@ -157,6 +167,10 @@ async fn from_a_silent_site_only_what_it_may_not_act_on_is_taken_away(database: 
     assert!(scene.look().await.contains(&Step::TakeAway));
     scene.hub.route().await;
     assert_eq!(scene.parts(first).await, [revoked, ("hamburg-1".to_owned(), None)]);
+    // Berlin is heard of again. What it believes to be its own must not become so before it knows.
+    assert_eq!(scene.renew("berlin-1").await, None);
+    assert!(scene.acknowledge("berlin-1").await > 0);
+    assert!(scene.renew("berlin-1").await.is_some());
 }
 
 async fn what_an_earlier_appliance_may_act_on_stays_its_own_when_another_takes_over(database: Database) {

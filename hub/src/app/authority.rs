@@ -90,6 +90,12 @@ async fn give(
     let through = acknowledged.n;
     let revoked = case::revoked_beyond(unit.db(), site, through).await?;
     let revoked = revoked.filter(|_| !is_planted(Planted::AuthorityOvertakesTheRevoke));
+    if let (Some(revoked), Some(known)) = (revoked, &known)
+        && revoked <= known.through
+    {
+        // It was taken away when the authority that covered it had ended: nothing is renewed before the site knows.
+        return Ok(None);
+    }
     let through = revoked.map_or(through, |at| through.min(at - 1));
     let through = known.map_or(through, |known| known.through.max(through));
     let stream = Some(acknowledged.incarnation.to_string());

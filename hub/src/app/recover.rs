@@ -62,14 +62,21 @@ pub fn may_revoke_from(life: &Life, terms: &Terms, service: outpost_model::heade
     if life.epoch > 1 { life.begun_at + terms.of(service) } else { UtcMillis(i64::MIN) }
 }
 
-/// The site speaks for the first time since the hub was restored: everything up to here must come. Says whether its
-/// documents must be compared with the hub's.
+/// A site that is waited for introduces itself: everything up to here must come. What an earlier greeting named and this one
+/// does not, was somebody else's, or is here. Says whether its documents must be compared with the hub's.
 pub async fn greeted(unit: &mut Unit, site: &SiteId, links: &[Link]) -> Result<bool, HubError> {
     if !recovery::waits(unit.db(), site).await? {
         return Ok(false);
     }
+    let waiting = recovery::all(unit.db()).await?.into_iter().find(|waiting| waiting.site == *site);
+    let known = waiting.and_then(|waiting| waiting.tail).unwrap_or_default();
+    // Greetings may overtake each other: a life never becomes shorter.
+    let reaches = |link: &Link| {
+        let of_life = known.iter().filter(|position| position.incarnation == link.incarnation);
+        of_life.map(|position| position.n).chain([link.last]).max().unwrap_or(0)
+    };
     let tail: Vec<Position> =
-        links.iter().map(|link| Position { incarnation: link.incarnation, n: link.last }).collect();
+        links.iter().map(|link| Position { incarnation: link.incarnation, n: reaches(link) }).collect();
     recovery::note_tail(unit.db(), site, &tail).await?;
     Ok(true)
 }

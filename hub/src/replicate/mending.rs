@@ -20,6 +20,7 @@ pub async fn store(hub: &Hub, mend: Mend) -> Result<Input, HubError> {
     match attempt(hub, mend.clone()).await {
         Ok(applied) => return Ok(told(&applied)),
         Err(error @ (HubError::Stopping | HubError::FateUnknown(_))) => return Err(error),
+        Err(error) if error.disk_trouble().is_some() => return Ok(later(&error)),
         Err(error) => {
             tracing::error!(%error, site = %mend.site, "what repair brought was not stored; it is taken apart");
         }
@@ -30,6 +31,7 @@ pub async fn store(hub: &Hub, mend: Mend) -> Result<Input, HubError> {
             Ok(Applied::Revoked | Applied::NotHeld) => return Ok(Input::MendFailed),
             Ok(_) => continue,
             Err(error @ (HubError::Stopping | HubError::FateUnknown(_))) => return Err(error),
+            Err(error) if error.disk_trouble().is_some() => return Ok(later(&error)),
             Err(error) => {
                 tracing::error!(%error, site = %part.site, "a document cannot be mended");
             }
@@ -38,12 +40,17 @@ pub async fn store(hub: &Hub, mend: Mend) -> Result<Input, HubError> {
             Ok(()) => {}
             Err(error @ (HubError::Stopping | HubError::FateUnknown(_))) => return Err(error),
             Err(error) => {
-                tracing::error!(%error, "nothing can be stored now");
-                return Ok(Input::MendFailed);
+                return Ok(later(&error));
             }
         }
     }
     Ok(Input::Mended)
+}
+
+/// The site gives it again. That the disk takes nothing now says nothing against what is to be stored.
+fn later(error: &HubError) -> Input {
+    tracing::error!(%error, "nothing can be stored now");
+    Input::MendFailed
 }
 
 fn told(applied: &Applied) -> Input {

@@ -23,7 +23,7 @@ pub struct Waiting {
     pub site: SiteId,
     /// Since when.
     pub begun_at: UtcMillis,
-    /// Where its own stream ended when it first spoke; nothing while it has not.
+    /// Where its own stream ended, as it has said; nothing while it has not spoken.
     pub tail: Option<Vec<Position>>,
     /// When its documents were found to be the hub's.
     pub compared_at: Option<UtcMillis>,
@@ -96,9 +96,9 @@ pub async fn hold(db: &mut AnyConnection, site: &SiteId, now: UtcMillis) -> Resu
     Ok(done.rows_affected() == 1)
 }
 
-/// Notes where the site's own stream ended when it first spoke.
+/// Notes where the site's own stream ends.
 pub async fn note_tail(db: &mut AnyConnection, site: &SiteId, tail: &[Position]) -> Result<(), HubError> {
-    sqlx::query("UPDATE recovery SET tail = $2 WHERE site = $1 AND settled_at IS NULL AND tail IS NULL")
+    sqlx::query("UPDATE recovery SET tail = $2 WHERE site = $1 AND settled_at IS NULL")
         .bind(site.as_str())
         .bind(to_json(&tail)?)
         .execute(db)
