@@ -72,7 +72,8 @@ impl World {
             Act::Order { number, site, lines } => {
                 let site = site.map(|site| self.edges[site].id.clone());
                 self.story.tell(self.now, &"channel", || format!("order {number} for {site:?}: {lines:?}"));
-                let payload = channel::payload(*number, site.as_ref(), lines);
+                let placed_at = self.hub.clocks.moment(self.now).wall;
+                let payload = channel::payload(*number, site.as_ref(), lines, placed_at);
                 self.delivered.push(payload.clone());
                 payload
             }
@@ -123,7 +124,7 @@ impl World {
         Ok(())
     }
 
-    fn fail(&mut self, fault: Act) -> Result<()> {
+    pub(super) fn fail(&mut self, fault: Act) -> Result<()> {
         let now = self.now;
         self.story.tell(now, &"world", || format!("{fault:?}"));
         match fault {

@@ -3,6 +3,8 @@
 use anyhow::{Context, Result};
 use outpost_hub::HubError;
 use outpost_hub::store::case;
+use outpost_model::fulfillment::Fulfillment;
+use outpost_model::id::CaseId;
 
 use super::truth::violated;
 use super::world::{Happening, World};
@@ -62,18 +64,25 @@ impl World {
 
     fn note_taken(&mut self) -> Result<()> {
         for (site, case) in self.hub.taken()? {
-            let Some(hub) = self.hub.hub().filter(|_| !self.truth.claims.is_taken(case)) else { continue };
-            let believed = self.hub.read(async {
-                let mut connection = hub.store.read().acquire().await?;
-                Ok(case::get(&mut connection, case).await?)
-            })?;
+            if self.truth.claims.is_taken(case) {
+                continue;
+            }
             let site = self.edges.iter().position(|edge| edge.id.as_str() == site);
-            if let (Some(site), Some(believed)) = (site, believed) {
+            if let (Some(site), Some(believed)) = (site, self.believed(case)?) {
                 let now = self.hub.clocks.moment(self.now).wall;
-                self.truth.claims.take(site, &believed.state, now);
+                self.truth.claims.take(site, &believed, now);
             }
         }
         Ok(())
+    }
+
+    /// What the hub believes of a case.
+    pub(super) fn believed(&self, case: CaseId) -> Result<Option<Fulfillment>> {
+        let Some(hub) = self.hub.hub() else { return Ok(None) };
+        self.hub.read(async {
+            let mut connection = hub.store.read().acquire().await?;
+            Ok(case::get(&mut connection, case).await?.map(|row| row.state))
+        })
     }
 
     /// What a daemon survives: that its disk takes nothing for now, when it does not.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use outpost_hub::app::{cancel, capture, stand};
 use outpost_hub::connect::{Captured, canonical};
-use outpost_hub::store::case;
 use outpost_hub::store::payload::Payload;
+use outpost_hub::store::{case, recovery};
 use outpost_model::id::{LineNo, OrderId, ReasonCode, SiteId};
 use outpost_model::intent::HubEvent;
 use outpost_model::time::UtcMillis;
@@ -22,7 +22,7 @@ pub fn sku(number: usize) -> String {
 }
 
 /// What a channel delivers for an order.
-pub fn payload(number: u32, site: Option<&SiteId>, lines: &[(usize, u32)]) -> Value {
+pub fn payload(number: u32, site: Option<&SiteId>, lines: &[(usize, u32)], placed_at: UtcMillis) -> Value {
     let price = json!({ "minor": 1_999, "currency": "EUR" });
     let lines: Vec<Value> = lines
         .iter()
@@ -39,6 +39,7 @@ pub fn payload(number: u32, site: Option<&SiteId>, lines: &[(usize, u32)]) -> Va
         "order": {
             "channel": "web", "channel_ref": reference(number), "number": format!("#{number}"), "currency": "EUR",
             "total": price, "lines": lines, "delivery": delivery, "payment": "paid",
+            "placed_at": placed_at.to_string(),
         },
         "contact": {
             "name": "Ada Example", "address": ["Street 1"], "city": "Berlin", "postal_code": "10117",
@@ -126,7 +127,10 @@ pub fn ask(hub: &mut HubNode, now: u64, id: OrderId, pick: u64) -> Result<Option
         let kind = kind.clone();
         Box::pin(async move {
             let mut cases = case::of_order(unit.db(), id).await?;
-            cases.retain(|case| !case.state.is_closed());
+            // As every use case of the hub: to a site that a restored hub waits for nothing is said.
+            let waiting = recovery::sites(unit.db()).await?;
+            let can_hear = |case: &case::Row| !waiting.contains(&case.state.header.site);
+            cases.retain(|case| !case.state.is_closed() && can_hear(case));
             let Some(case) = cases.first_mut() else { return Ok(None) };
             let name = kind.name();
             if kind.is_intent() {

@@ -65,14 +65,18 @@ pub struct EdgeNode {
     pub(super) commits: u32,
 }
 
-/// The images of a disk of which one is put back.
-const IMAGES_KEPT: usize = 3;
+/// The oldest image of a disk that is put back: what the hub has packed away in the meantime it does not give back.
+const IMAGE_AGE_MAX: u64 = 45 * 60_000;
 
 /// A disk as it was: the database, and the file beside it.
 struct Image {
+    at: u64,
     database: Connection,
     witness: Option<Position>,
 }
+
+/// A block of serials: company prefix, extension, the first of it.
+pub type Block = (String, u8, i64);
 
 /// A daemon that runs.
 pub struct Running {
@@ -226,23 +230,24 @@ impl EdgeNode {
     }
 
     /// Keeps an image of the disk.
-    pub fn back_up(&mut self) -> Result<()> {
-        if let Some(database) = self.database() {
-            let database = disk::image(database)?;
-            self.images.push(Image { database, witness: self.witness });
+    pub fn back_up(&mut self, at: u64) -> Result<()> {
+        self.images.retain(|image| at <= image.at + IMAGE_AGE_MAX);
+        // A disk that lies beside the machine is as old as its image.
+        if let Some(running) = &self.running {
+            let database = disk::image(running.core.connection())?;
+            self.images.push(Image { at, database, witness: self.witness });
         }
         Ok(())
     }
 
     /// Puts one of the images in the place of the disk, or of the database alone; `false` when there is none.
-    pub fn restore(&mut self, pick: u64) -> Result<bool> {
+    pub fn restore(&mut self, now: u64, pick: u64) -> Result<bool> {
+        self.images.retain(|image| now <= image.at + IMAGE_AGE_MAX);
         if self.images.is_empty() {
             return Ok(false);
         }
         self.crash()?;
-        // What the hub has packed away in the meantime it does not give back: copies are younger than that.
-        let newest = self.images.len().min(IMAGES_KEPT);
-        let index = self.images.len() - 1 - pick as usize % newest;
+        let index = pick as usize % self.images.len();
         self.images.truncate(index + 1);
         let image = &self.images[index];
         let disk = disk::image(&image.database)?;
@@ -253,6 +258,17 @@ impl EdgeNode {
         self.unaware = true;
         self.disk = Some(disk);
         Ok(true)
+    }
+
+    /// Whether its disk was put back, and not all that it lacks has come back since.
+    pub fn lacks_something(&self) -> bool {
+        self.put_back.is_some()
+    }
+
+    /// Whether the file beside its database knows that the site has come further than the database says.
+    pub fn knows_of_more(&self) -> Result<bool> {
+        let (Some(position), Some(database)) = (&self.witness, self.database()) else { return Ok(false) };
+        Ok(!outpost_journal::holds(database, position)?)
     }
 
     /// Once the hub has answered, it knows whether it was put back; once nothing is missing, it is as it was.
@@ -292,6 +308,15 @@ impl EdgeNode {
         )?;
         let rows = statement
             .query_map([], |row| Ok((Incarnation(row.get(0)?), row.get::<_, i64>(1)?.unsigned_abs())))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The blocks of serials that were ever leased to it, as far as it knows.
+    pub fn leased(&self) -> Result<Vec<Block>> {
+        let Some(database) = self.database() else { return Ok(Vec::new()) };
+        let mut statement =
+            database.prepare_cached("SELECT company_prefix, extension, first FROM serial_block")?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 

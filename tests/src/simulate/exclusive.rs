@@ -33,7 +33,15 @@ pub struct Claims {
     orders: BTreeMap<OrderId, BTreeMap<(usize, CaseId), Claim>>,
     authority: BTreeMap<usize, Authority>,
     /// Cases that the hub has taken away, with the units that had left by then without its hearing of it.
-    taken: BTreeMap<CaseId, BTreeMap<LineNo, i64>>,
+    taken: BTreeMap<CaseId, Taken>,
+    /// Orders of cases that a restored hub has forgotten to have taken away.
+    doubled: BTreeSet<OrderId>,
+}
+
+#[derive(Debug)]
+struct Taken {
+    order: OrderId,
+    unheard: BTreeMap<LineNo, i64>,
 }
 
 /// A case of an order at one site.
@@ -76,6 +84,18 @@ impl Claims {
         self.taken.contains_key(&case)
     }
 
+    /// Cases that the hub has taken away.
+    pub fn taken(&self) -> Vec<CaseId> {
+        self.taken.keys().copied().collect()
+    }
+
+    /// The hub was restored and does not know any more that it took these cases away: it believes again that their sites
+    /// have them, and so does whoever got them instead.
+    pub fn forget_taken(&mut self, forgotten: &[CaseId]) {
+        let orders = forgotten.iter().filter_map(|case| self.taken.remove(case)).map(|taken| taken.order);
+        self.doubled.extend(orders);
+    }
+
     /// The hub has taken a case away, of which it believes this. `now`: what time it is there.
     pub fn take(&mut self, site: usize, believed: &Fulfillment, now: UtcMillis) {
         let (order, case) = (believed.header.order, believed.header.case);
@@ -86,7 +106,7 @@ impl Claims {
             let heard = believed.lines.get(line).map_or(0, |units| units.handed_over.delta());
             unheard.insert(*line, (units.left - heard).max(0));
         }
-        self.taken.insert(case, unheard);
+        self.taken.insert(case, Taken { order, unheard });
     }
 
     /// Whether a site may let go what is left of a case.
@@ -127,13 +147,15 @@ impl Claims {
     }
 
     fn look_at(&self, order: OrderId, now: UtcMillis) -> Result<()> {
-        let Some(claims) = self.orders.get(&order) else { return Ok(()) };
+        let Some(claims) = self.orders.get(&order).filter(|_| !self.doubled.contains(&order)) else {
+            return Ok(());
+        };
         let mut sums: BTreeMap<LineNo, (i64, i64, i64)> = BTreeMap::new();
         for ((site, case), claim) in claims {
             let permitted = self.permitted(*site, claim, now);
             let unheard = self.taken.get(case);
             for (line, units) in &claim.lines {
-                let unheard = unheard.and_then(|lines| lines.get(line)).copied().unwrap_or(0);
+                let unheard = unheard.and_then(|taken| taken.unheard.get(line)).copied().unwrap_or(0);
                 let (left, may_leave, added) = sums.entry(*line).or_default();
                 *left += (units.left - unheard).max(0);
                 *may_leave += if permitted { units.here } else { 0 };

@@ -160,7 +160,7 @@ impl HubNode {
             "[data]\ndirectory = {:?}\n[database]\nconnections_max = 2\n[sync]\nhello_interval = \"120s\"\n\
              [archive]\nafter = \"1h\"\n\
              [authority]\nrenew_interval = \"5m\"\n[sscc]\ncompany_prefix = \"4012345\"\nblock_size = 10\n\
-             block_low = 8\n{}",
+             block_low = 9\n{}",
             self.folder.path(),
             if self.copied { format!("[backup]\ndirectory = {:?}\n", self.copies()) } else { String::new() }
         );

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
 use outpost_model::id::{CaseId, SiteId};
-use outpost_sync::Incarnation;
+use outpost_sync::{Incarnation, Position};
 
 use super::hub::HubNode;
 
@@ -76,6 +76,40 @@ impl HubNode {
             running.looks.prepare_cached("SELECT site FROM recovery WHERE settled_at IS NULL")?;
         let rows = statement.query_map([], |row| row.get(0))?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The serial that it would lease next, by company prefix and extension.
+    pub fn next_serials(&self) -> Result<BTreeMap<(String, u8), i64>> {
+        let Some(running) = &self.running else { return Ok(BTreeMap::new()) };
+        let mut statement =
+            running.looks.prepare_cached("SELECT company_prefix, extension, next FROM serial")?;
+        let rows = statement.query_map([], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Sites about which a person must decide, and whether one was told.
+    pub fn held_sites(&self) -> Result<Vec<(String, bool)>> {
+        let Some(running) = &self.running else { return Ok(Vec::new()) };
+        let mut statement = running.looks.prepare_cached(
+            "SELECT site, EXISTS(SELECT 1 FROM exception e
+                 WHERE e.site = r.site AND e.code = 'clone_alive' AND e.resolved_at IS NULL)
+             FROM recovery r WHERE settled_at IS NULL AND held = 1",
+        )?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// What it waits for of a site: the end of its stream, and that its documents are found to be the hub's.
+    pub fn recovery(&self, site: &str) -> Result<String> {
+        let Some(running) = &self.running else { return Ok(String::new()) };
+        let mut statement = running
+            .looks
+            .prepare_cached("SELECT tail, compared_at IS NOT NULL FROM recovery WHERE site = ?1")?;
+        let (tail, compared): (Option<String>, bool) =
+            statement.query_row([site], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let tail: Vec<Position> =
+            tail.map(|tail| serde_json::from_str(&tail)).transpose()?.unwrap_or_default();
+        Ok(format!("{tail:?}{}", if compared { "" } else { " and a comparison" }))
     }
 
     /// What it believes of the rights of all sites.

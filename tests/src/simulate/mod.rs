@@ -6,6 +6,7 @@ mod at_hub;
 mod at_site;
 mod channel;
 mod clock;
+mod compare;
 mod defects;
 mod disk;
 mod edge;

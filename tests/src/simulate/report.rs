@@ -43,9 +43,6 @@ pub struct SimulateArgs {
     /// Plants every known mistake, one after the other.
     #[arg(long)]
     defects: bool,
-    /// Leaves a mistake out of them.
-    #[arg(long, requires = "defects", value_name = "DEFECT")]
-    except: Vec<Defect>,
     /// Runs what this file holds, and tells its story.
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
@@ -120,7 +117,8 @@ pub fn run(args: SimulateArgs) -> Result<ExitCode> {
     let cpu_seconds = processor_time()?.saturating_sub(cpu_before).as_secs_f64();
     let per_core_hour = (f64::from(ran) / cpu_seconds * 3_600.0).round();
     let mut kept = Vec::new();
-    for (plan, violation, until) in failures.iter().take(1) {
+    let told = if args.whole { failures.len() } else { 1 };
+    for (plan, violation, until) in failures.iter().take(told) {
         let small = match args.whole {
             true => plan.clone(),
             false => shrink(&morning, plan, violation.invariant, *until)?,
@@ -223,7 +221,7 @@ pub fn find(
 
 fn all_defects(morning: &Morning, sites: usize, args: &SimulateArgs) -> Result<ExitCode> {
     let mut missed = 0;
-    for defect in Defect::value_variants().iter().filter(|defect| !args.except.contains(defect)) {
+    for defect in Defect::value_variants() {
         let name = defect.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
         let found = find(morning, sites, args.actions, *defect)?;
         missed += u32::from(found.is_none());

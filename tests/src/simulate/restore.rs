@@ -3,13 +3,21 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
-use outpost_edge::store::{outcome, past};
+use outpost_edge::store::{case as edge_case, outcome, past};
+use outpost_model::id::CaseId;
 use outpost_sync::repair::Standing;
 use outpost_sync::{DocumentId, Incarnation};
 use sqlx::Row;
 
+use super::edge::EdgeNode;
+use super::plan::Act;
 use super::truth::violated;
 use super::world::{BACK_UP_AT_THE_END, BACK_UP_EVERY, Happening, World};
+
+/// When channels try again that found no hub, or one whose disk takes nothing.
+const REDELIVERED_AGAIN: u64 = 10_000;
+/// When a disk is put back instead, while what another one lost is still on its way back.
+const PUT_BACK_LATER: u64 = 600_000;
 
 impl World {
     /// Backs everything up.
@@ -33,7 +41,7 @@ impl World {
         }
         if self.plan.swarm.site_restores > 0 && self.now < self.plan.length() {
             for edge in &mut self.edges {
-                edge.back_up()?;
+                edge.back_up(self.now)?;
             }
         }
         Ok(())
@@ -81,13 +89,26 @@ impl World {
     }
 
     /// The hub's database is replaced by a copy. The channels deliver once more what they have delivered since.
+    ///
+    /// Not while a site still lacks some of its past: what both have lost nobody knows any more.
     pub fn restore_hub(&mut self, pick: u64, for_ms: u64) -> Result<()> {
+        if self.edges.iter().any(EdgeNode::lacks_something) {
+            return self.put_back_later(Act::RestoreHub { pick, for_ms });
+        }
         if let Some(age) = self.hub.restore(self.now, pick)? {
             let now = self.now;
             self.story.tell(now, &"hub", || format!("is restored from a copy that is {} s old", age / 1_000));
             (self.truth.hub_restored, self.hub_forgot) = (true, true);
             self.queue.plan(now + for_ms, Happening::HubBoot);
             self.queue.plan(now + for_ms + 60_000, Happening::Redeliver);
+        }
+        Ok(())
+    }
+
+    fn put_back_later(&mut self, act: Act) -> Result<()> {
+        let at = self.now + PUT_BACK_LATER;
+        if at < self.plan.length() {
+            self.queue.plan(at, Happening::Fault(Box::new(act)));
         }
         Ok(())
     }
@@ -109,33 +130,52 @@ impl World {
             && let Some(known) = self.known_orders()?
         {
             self.truth.captured.retain(|reference, _| known.contains(reference));
+            let mut forgotten = Vec::new();
+            for case in self.truth.claims.taken() {
+                if self.believed(case)?.is_none_or(|believed| believed.revoked.is_none()) {
+                    forgotten.push(case);
+                }
+            }
+            self.truth.claims.forget_taken(&forgotten);
         }
         Ok(())
     }
 
     /// Channels deliver again what the hub does not know any more.
     pub fn redeliver(&mut self) -> Result<()> {
-        let Some(known) = self.known_orders()? else {
-            self.queue.plan(self.now + 10_000, Happening::Redeliver);
+        let Some(known) = self.known_orders()?.filter(|_| !self.hub.refuses_work()) else {
+            self.queue.plan(self.now + REDELIVERED_AGAIN, Happening::Redeliver);
             return Ok(());
         };
         for payload in self.delivered.clone() {
             let reference = payload["order"]["channel_ref"].as_str().context("a reference")?.to_owned();
             if !known.contains(&reference) {
                 let id = self.number();
-                super::channel::deliver(&mut self.hub, self.now, &mut self.truth, &payload, id)?;
+                let delivered =
+                    super::channel::deliver(&mut self.hub, self.now, &mut self.truth, &payload, id);
+                if delivered.is_err() {
+                    self.queue.plan(self.now + REDELIVERED_AGAIN, Happening::Redeliver);
+                    return self.after_hub(self.now, delivered.map(drop));
+                }
             }
         }
         self.after_hub(self.now, Ok(()))
     }
 
     /// A site's disk is replaced by an image. Answers of which it knows nothing any more are lost with it.
+    ///
+    /// Not while the hub still waits to be shown what the site has: what both have lost nobody knows any more.
     pub fn restore_site(&mut self, site: usize, pick: u64, for_ms: u64) -> Result<()> {
-        if !self.edges[site].restore(pick)? {
+        let unshown = self.hub_forgot || self.hub.waits_for()?.contains(self.edges[site].id.as_str());
+        if unshown {
+            return self.put_back_later(Act::RestoreSite { site, pick, for_ms });
+        }
+        if !self.edges[site].restore(self.now, pick)? {
             return Ok(());
         }
         self.story.tell(self.now, &self.edges[site].id, || "is restored from an image".to_owned());
         self.truth.claims.forget(site);
+        self.forget_serials(site)?;
         let truth = &mut self.truth.sites[site];
         truth.restored = true;
         if let Some(database) = self.edges[site].database() {
@@ -151,6 +191,25 @@ impl World {
             }
         }
         self.queue.plan(self.now + for_ms, Happening::SiteBoot(site));
+        Ok(())
+    }
+
+    /// Serials of which neither the image, nor the file beside it, nor the hub knows that they were used: nobody can keep
+    /// them from being used again.
+    fn forget_serials(&mut self, site: usize) -> Result<()> {
+        let edge = &self.edges[site];
+        let (Some(database), false) = (edge.database(), edge.knows_of_more()?) else { return Ok(()) };
+        let of_site: BTreeSet<CaseId> = self.truth.serials_of(&edge.id).map(|(_, case)| case).collect();
+        let mut known = BTreeSet::new();
+        for case in of_site {
+            let here = edge_case::load(database, case)?.map(|row| row.state);
+            for state in here.into_iter().chain(self.believed(case)?) {
+                let labels = state.containers.values().flat_map(|container| &container.labels);
+                known.extend(labels.map(|label| label.number.clone()));
+            }
+        }
+        let id = edge.id.clone();
+        self.truth.forget_serials(|serial, of| *of == id && !known.contains(serial));
         Ok(())
     }
 }

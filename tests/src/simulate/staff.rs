@@ -16,6 +16,8 @@ use uuid::Uuid;
 
 /// Cases that a screen shows at a time.
 const SHOWN: u32 = 8;
+/// How often somebody clears the desk instead.
+const TIDY_ONE_IN: u64 = 16;
 /// The one shelf of a site.
 pub const SHELF: &str = "R1";
 
@@ -55,13 +57,35 @@ pub fn next(database: &Connection, pick: u64) -> Result<Option<Subject>> {
     )?;
     let shown = statement.query_map([SHOWN], |row| row.get::<_, String>(0))?;
     let shown = shown.collect::<Result<Vec<_>, _>>()?;
-    if shown.is_empty() {
-        return Ok(None);
+    if shown.is_empty() || (pick >> 40).is_multiple_of(TIDY_ONE_IN) {
+        return leftover(database);
     }
     let case: CaseId = shown[pick as usize % shown.len()].parse()?;
     let Some(row) = case::load(database, case)? else { return Ok(None) };
     let command = about(&row.state, (pick >> 32) as u32 % 100, pick)?;
     Ok(command.map(|command| Subject::Case { case, command }))
+}
+
+/// A label on a box that nobody needs any more: whoever clears the desk tears it off, however long its case is closed.
+fn leftover(database: &Connection) -> Result<Option<Subject>> {
+    let mut statement =
+        database.prepare_cached("SELECT case_id FROM fulfillment WHERE needs_work = 0 ORDER BY case_id")?;
+    let closed = statement.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+    for name in closed {
+        let case: CaseId = name.parse()?;
+        let Some(row) = case::load(database, case)? else { continue };
+        let labeled = row.state.containers.iter().find_map(|(id, at)| {
+            let empty = !at.gone && at.contents.is_empty();
+            empty.then(|| at.labels.first()).flatten().map(|label| (id.clone(), label.number.clone()))
+        });
+        if let Some((container, number)) = labeled {
+            return Ok(Some(Subject::Case {
+                case,
+                command: CaseCommand::DestroyLabel { container, number },
+            }));
+        }
+    }
+    Ok(None)
 }
 
 /// Answers an intent that waits, as somebody would who clears the list in the evening.

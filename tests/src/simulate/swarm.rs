@@ -95,8 +95,8 @@ impl Swarm {
             drop_permille: on(rng, 40, 250),
             duplicate_permille: on(rng, 40, 200),
             late_permille: on(rng, 40, 150),
-            late_percent: on(rng, 30, 30),
-            late_ms: if rng.random_range(0..3) == 0 { 48 * 60 * MINUTE } else { 10 * MINUTE },
+            late_percent: on(rng, 35, 30),
+            late_ms: if rng.random_range(0..2) == 0 { 48 * 60 * MINUTE } else { 10 * MINUTE },
             repeated_percent: on(rng, 40, 30),
             authority_minutes: [60, 60, 180, 24 * 60][rng.random_range(0..4)],
             slow_disk_ms: u64::from(on(rng, 20, 3_000)),
@@ -105,7 +105,7 @@ impl Swarm {
             amnesia: on(rng, 20, 3),
             crashes: on(rng, 50, 6),
             failed_commits: on(rng, 30, 6),
-            full_disks: on(rng, 20, 3),
+            full_disks: on(rng, 30, 3),
             reboots: on(rng, 25, 3),
             suspends: on(rng, 20, 3),
             clock_jumps: on(rng, 25, 4),
@@ -115,6 +115,9 @@ impl Swarm {
             forgeries: on(rng, 25, 8),
             betrayals: on(rng, 20, 4),
             tidy: rng.random_range(0..100) < 60,
+            deadlines: rng.random_range(0..100) < 33,
+            stalls: on(rng, 30, 3),
+            hub_full_disks: on(rng, 30, 2),
             ..Self::default()
         }
     }

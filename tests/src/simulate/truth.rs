@@ -87,6 +87,8 @@ pub struct Truth {
     pub claims: Claims,
     /// Whether the hub's database was replaced by an older one.
     pub hub_restored: bool,
+    /// The highest serial that the hub would have leased next, ever.
+    next_serials: BTreeMap<(String, u8), i64>,
     /// Serials that were put on a container: which one.
     serials: BTreeMap<String, (SiteId, CaseId)>,
 }
@@ -95,6 +97,32 @@ impl Truth {
     /// Before anything happened.
     pub fn new(sites: usize) -> Self {
         Self { sites: (0..sites).map(|_| SiteTruth::default()).collect(), ..Self::default() }
+    }
+
+    /// I14: what the hub has leased once it never leases again, whatever it was put back to.
+    pub fn look_at_serials(&mut self, next: BTreeMap<(String, u8), i64>) -> Result<()> {
+        for (series, next) in next {
+            let most = self.next_serials.entry(series.clone()).or_insert(next);
+            if next < *most {
+                violated!(
+                    "I14",
+                    "the hub would lease serial {next} of {series:?}, and has leased all below {most}"
+                );
+            }
+            *most = next;
+        }
+        Ok(())
+    }
+
+    /// Serials that a site has put on containers, and of which case.
+    pub fn serials_of(&self, site: &SiteId) -> impl Iterator<Item = (&str, CaseId)> {
+        let of_site = self.serials.iter().filter(move |(_, (of, _))| of == site);
+        of_site.map(|(serial, (_, case))| (serial.as_str(), *case))
+    }
+
+    /// Nobody knows any more that these serials were used.
+    pub fn forget_serials(&mut self, lost: impl Fn(&str, &SiteId) -> bool) {
+        self.serials.retain(|serial, (site, _)| !lost(serial, site));
     }
 
     /// A command was answered. The same command may be answered again, in the same way.

@@ -37,6 +37,8 @@ pub const BACK_UP_AT_THE_END: u64 = 30_000;
 pub enum Happening {
     /// An act of the plan.
     Act(usize),
+    /// A fault that had to wait.
+    Fault(Box<super::plan::Act>),
     /// A frame of a site arrives at the hub.
     Up(usize, Vec<u8>),
     /// A frame of the hub arrives at a site.
@@ -194,6 +196,7 @@ impl World {
     fn happen(&mut self, what: Happening) -> Result<()> {
         match what {
             Happening::Act(index) => self.act(index),
+            Happening::Fault(act) => self.fail(*act),
             Happening::Up(site, frame) => self.arrive_at_hub(site, frame),
             Happening::Down(site, frame) => self.arrive_at_site(site, frame),
             Happening::SiteTick(site, at) => {
