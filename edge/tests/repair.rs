@@ -138,7 +138,7 @@ fn covered(bench: &mut Bench, case: CaseId, (life, through): (Incarnation, u64))
     assert_eq!(bench.job(Job::Heard(heard)), Answer::Done);
     let conn = bench.core.connection();
     let place = store::case::load(conn, case).unwrap().unwrap().place;
-    held(conn, bench.core.site(), &bench.now, place, Service::Ship).unwrap() == Held::Yes
+    held(conn, bench.core.site(), &bench.now, (case, place), Service::Ship).unwrap() == Held::Yes
 }
 
 #[test]

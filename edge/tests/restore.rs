@@ -13,6 +13,7 @@ use outpost_model::command::{Held, SiteCommand};
 use outpost_model::header::Service;
 use outpost_model::id::DocumentKey;
 use outpost_model::quantity::Quantity;
+use outpost_sync::repair::Standing;
 use outpost_sync::{Incarnation, Inspection, Item, Limits, Mark, Outgoing, Position};
 use support::sku;
 
@@ -129,7 +130,7 @@ fn nothing_leaves_by_permission_while_it_may_have_left_in_the_lost_past() {
             bench.core.connection(),
             bench.core.site(),
             &bench.now,
-            place,
+            (case, place),
             Service::Pickup,
         )
         .unwrap()
@@ -139,6 +140,16 @@ fn nothing_leaves_by_permission_while_it_may_have_left_in_the_lost_past() {
     assert_eq!(held(&bench), Held::No(NoAuthority::PastLost));
     bench.job(Job::Same(None));
     assert_eq!(held(&bench), Held::Yes, "nothing is missing any more");
+    // What was given back did not fit what was written meanwhile, here or at the hub: nobody knows what it says.
+    let doc = outpost_sync::DocumentId::new(DocumentKey::Case(case).to_string()).unwrap();
+    let conn = || bench.core.connection();
+    outpost_journal::stand(conn(), &doc, Standing::Held, Some("sequence")).unwrap();
+    assert_eq!(held(&bench), Held::No(NoAuthority::PastLost));
+    outpost_journal::stand(conn(), &doc, Standing::Live, None).unwrap();
+    assert_eq!(held(&bench), Held::Yes);
+    outpost_journal::note(conn(), &doc, Standing::Held, None).unwrap();
+    assert_eq!(held(&bench), Held::No(NoAuthority::PastLost));
+    outpost_journal::note(conn(), &doc, Standing::Live, None).unwrap();
 }
 
 #[test]
@@ -181,7 +192,6 @@ fn what_the_copy_has_of_its_last_life_drains_though_only_a_later_life_was_told_t
 
 #[test]
 fn a_restored_hub_is_shown_again_what_it_had_packed_away() {
-    use outpost_sync::repair::Standing;
     let folder = tempfile::tempdir().unwrap();
     let mut bench = Bench::stocked(folder.path(), 10);
     let case = bench.offer(Service::Pickup, 1)[0];

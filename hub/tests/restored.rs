@@ -9,9 +9,11 @@ use outpost_hub::app::capture::Answer;
 use outpost_hub::app::{adopt, documents, lease, recover};
 use outpost_hub::replicate::notice;
 use outpost_hub::restore::{self, RestoreError};
-use outpost_hub::store::{copy, recovery};
+use outpost_hub::store::{case, copy, recovery};
 use outpost_hub::work;
 use outpost_model::fact::SiteFact;
+use outpost_model::fulfillment::Fulfillment;
+use outpost_model::header::Header;
 use outpost_model::id::SiteId;
 use outpost_model::page::HubPageEvent;
 use outpost_sync::repair::Outcome;
@@ -24,6 +26,7 @@ on_both!(
     what_may_have_been_given_away_waits_until_the_site_has_shown_what_it_has,
     a_site_that_knows_more_proves_what_nobody_wrote_down,
     an_order_that_was_lost_with_its_case_is_delivered_once,
+    an_order_that_two_sites_have_is_told_when_one_has_shown_what_it_has,
 );
 
 fn berlin() -> SiteId {
@@ -292,5 +295,44 @@ async fn the_command_puts_a_copy_in_place_and_keeps_what_was_there() {
     assert_eq!(restored.content.unwrap().life.epoch, 1);
     let hub = TestHub::open(&database).await;
     assert_eq!(hub.hub.life.epoch, 2);
+    hub.close().await;
+}
+
+async fn an_order_that_two_sites_have_is_told_when_one_has_shown_what_it_has(database: Database) {
+    let hub = TestHub::with_sites(&database).await;
+    let mut site = SiteDouble::enroll(&hub, "berlin-1").await;
+    let items = site.grant(&[("A-1", 5)]);
+    site.tell(&hub, items).await;
+    let order = hub.order(&ship_order("1001", &[("A-1", 2)])).await;
+    hub.route().await;
+    let header = hub.detail(order).await.cases[0].fulfillment.header.clone();
+    let life = hub.hub.life;
+    let let_go = |hub: &TestHub| {
+        let writer = hub.hub.writer.clone();
+        async move {
+            let done = writer.run("t", move |unit| {
+                Box::pin(async move {
+                    recovery::open(unit.db(), &berlin(), &life).await?;
+                    recover::let_go(unit, &berlin()).await
+                })
+            });
+            done.await.unwrap().unwrap();
+        }
+    };
+    let_go(&hub).await;
+    assert_eq!(hub.exceptions().await, [""; 0], "one site has all of it");
+    // What another site gives back: the restored hub had taken the case away and given it there.
+    let other = Header { case: "019ab4ec-5d06-7000-b4e5-6cb3f7565bc1".parse().unwrap(), ..header };
+    let other = Header { site: SiteId::new("hamburg-1").unwrap(), ..other };
+    let kept = hub.hub.writer.run("t", move |unit| {
+        let state = Fulfillment::offered(other.clone());
+        Box::pin(async move {
+            let row = case::Row { state, position: 0, updated_at: unit.now() };
+            case::put(unit.db(), &[&row]).await
+        })
+    });
+    kept.await.unwrap();
+    let_go(&hub).await;
+    assert_eq!(hub.exceptions().await, ["order_doubled"]);
     hub.close().await;
 }

@@ -242,7 +242,7 @@ impl Core {
     /// while the disk was busy. Then the fact stays, counted as an exception, and the person hears no permission.
     pub fn confirm(&mut self, now: &Moment, committed: &mut Committed) -> Result<(), FateUnknown> {
         for (index, permit) in std::mem::take(&mut committed.permits) {
-            let still = held(&self.conn, &self.site, now, permit.place, permit.service);
+            let still = held(&self.conn, &self.site, now, (permit.case, permit.place), permit.service);
             if matches!(still, Ok(outpost_model::command::Held::Yes)) {
                 continue;
             }

@@ -3,7 +3,7 @@
 use outpost_model::authority::{Authority, NoAuthority, TrustedTime};
 use outpost_model::command::Held;
 use outpost_model::header::Service;
-use outpost_model::id::{CaseId, CommandId, EventId};
+use outpost_model::id::{CaseId, CommandId, DocumentKey, EventId};
 use rusqlite::Connection;
 
 use super::job::HubTime;
@@ -27,18 +27,19 @@ pub struct Permit {
     pub event: EventId,
 }
 
-/// Whether authority covers a case now. It covers nothing while this replica knows that it has lost some of its past.
+/// Whether authority covers a case now. It covers nothing while this replica knows that it has lost some of its past, nor a
+/// case of which something is held: what the hub said there, or the site itself before, may have given it away.
 pub fn held(
     conn: &Connection,
     site: &Site,
     now: &Moment,
-    place: Place,
+    (case, place): (CaseId, Place),
     service: Service,
 ) -> StoreResult<Held> {
     let given: Option<Authority> = authority::load(conn)?;
     let Some(given) = given else { return Ok(Held::No(NoAuthority::None)) };
     // Whatever was given: the case may have been released or handed over in the part that is missing.
-    if past::open(conn)?.is_some() {
+    if past::open(conn)?.is_some() || outpost_journal::is_held(conn, &DocumentKey::Case(case).to_string())? {
         return Ok(Held::No(NoAuthority::PastLost));
     }
     let time = trusted_time(authority::hub_time(conn)?, site, now);

@@ -31,6 +31,15 @@ fn covered(case: &Fulfillment, line: LineNo) -> Quantity {
     }
 }
 
+/// Whether sites have more of an order than was ordered, or amended since.
+pub fn is_doubled(order: &Order, cases: &[&Fulfillment]) -> bool {
+    order.lines.iter().filter(|line| line.physical).any(|line| {
+        let added = |case: &&Fulfillment| case.added.get(&line.line).copied().unwrap_or(Quantity::ZERO);
+        let covered: Quantity = cases.iter().map(|case| covered(case, line.line)).sum();
+        covered > line.qty + cases.iter().map(added).sum()
+    })
+}
+
 /// Why a case is no longer its site's, where that is so.
 pub fn given_back(case: &Fulfillment) -> Option<&'static str> {
     match case.ended() {

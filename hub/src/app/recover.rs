@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use outpost_model::fulfillment::Fulfillment;
 use outpost_model::id::{ReasonCode, SiteId};
 use outpost_model::rejection::Rejection;
 use outpost_model::time::UtcMillis;
@@ -10,7 +11,7 @@ use outpost_sync::{Link, Position};
 use sqlx::AnyConnection;
 
 use super::authority::Terms;
-use super::{stand, succeed};
+use super::{need, stand, succeed};
 use crate::error::{HubError, Verdict};
 use crate::store::authority::Life;
 use crate::store::recovery::{self, Waiting};
@@ -123,6 +124,31 @@ pub async fn let_go(unit: &mut Unit, site: &SiteId) -> Result<Verdict<()>, HubEr
     Ok(Err(Rejection::new("not_waited_for", "Nobody waits for this site.")))
 }
 
+/// The hub may have taken a case from a silent site, given it to another, and lost both: now two sites have it, and only a
+/// person can know which one has begun.
+async fn tell_if_doubled(unit: &mut Unit, row: &order::Row) -> Result<(), HubError> {
+    let cases = case::of_order(unit.db(), row.order.id).await?;
+    let states: Vec<&Fulfillment> = cases.iter().map(|case| &case.state).collect();
+    if !need::is_doubled(&row.order, &states) {
+        return Ok(());
+    }
+    let at_work = states.iter().filter(|case| !case.is_closed()).map(|case| case.header.site.to_string());
+    let sites: BTreeSet<String> = at_work.collect();
+    unit.raise(exception::New {
+        code: "order_doubled",
+        sentence: format!(
+            "Sites have more of {} than was ordered, since the hub was restored: {}.",
+            row.order.number,
+            Vec::from_iter(sites).join(", ")
+        ),
+        once: format!("order_doubled {}", row.order.id),
+        order: Some(row.order.id),
+        ..Default::default()
+    })
+    .await?;
+    Ok(())
+}
+
 /// Waits for a site no longer: what could not be said to it meanwhile is said now.
 async fn settle(unit: &mut Unit, site: &SiteId, how: &str) -> Result<bool, HubError> {
     let now = unit.now();
@@ -138,6 +164,7 @@ async fn settle(unit: &mut Unit, site: &SiteId, how: &str) -> Result<bool, HubEr
         succeed::say_again(unit, site, &mut row).await?;
         if let Some(order) = order::lock(unit.db(), row.state.header.order).await? {
             stand::catch_up(unit, &order, &mut row, &reason).await?;
+            tell_if_doubled(unit, &order).await?;
         }
     }
     unit.wakes.routing |= order::hurry(unit.db(), now).await? > 0;

@@ -35,7 +35,7 @@ pub use outbox::{
 };
 pub use parked::{ParkLimits, Parked, park, parked, parked_of, unpark};
 pub use quarantine::{SetAside, held_changes, release, set_aside, vouch, vouched};
-pub use repair::{Entry, document_at, entry, forget_notes, held, keep, look, note, stand};
+pub use repair::{Entry, document_at, entry, forget_notes, held, is_held, keep, look, note, stand};
 pub use schema::migrate;
 
 /// Why the journal could not do what it was asked.

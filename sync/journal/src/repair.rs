@@ -308,6 +308,13 @@ pub fn held(conn: &Connection, limit: usize) -> Result<Vec<(DocumentId, Entry)>,
     Ok(held)
 }
 
+/// Whether a document is held, here or by the peer.
+pub fn is_held(conn: &Connection, doc: &str) -> Result<bool, JournalError> {
+    let mut statement = conn
+        .prepare_cached("SELECT 1 FROM sync_heads WHERE doc = ?1 AND (standing = 1 OR there = 1)")?;
+    Ok(statement.exists([doc])?)
+}
+
 /// Enters documents that were kept before there were entries.
 pub(crate) fn enter_all(conn: &Connection) -> Result<(), JournalError> {
     let docs: Vec<String> = conn

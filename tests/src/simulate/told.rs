@@ -89,7 +89,7 @@ impl World {
         let database = running.core.connection();
         let Some(row) = case::load(database, *case)? else { return Ok(()) };
         let heard = edge.moment(self.now + took_ms);
-        let held = held(database, running.core.site(), &heard, row.place, row.state.header.service)?;
+        let held = held(database, running.core.site(), &heard, (*case, row.place), row.state.header.service)?;
         if held != Held::Yes {
             violated!("I6", "{} permits an act on case {case} without authority: {held:?}", edge.id);
         }

@@ -69,7 +69,7 @@ pub fn short_name(container: &ContainerId) -> String {
 /// Why an irrevocable act may not be done now; empty when it may.
 pub fn why_not(conn: &Connection, frame: &Frame, row: &CaseRow) -> StoreResult<String> {
     let service = row.state.header.service;
-    Ok(match held(conn, &frame.site, &frame.now, row.place, service)? {
+    Ok(match held(conn, &frame.site, &frame.now, (row.state.header.case, row.place), service)? {
         Held::Yes => String::new(),
         Held::No(why) => frame
             .t

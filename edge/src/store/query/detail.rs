@@ -111,7 +111,7 @@ pub fn load(
         milestone: state.milestone(),
         needs: state.needs(&site.policy()),
         lines: lines.collect::<StoreResult<_>>()?,
-        permission: held(conn, site, now, row.place, state.header.service)?.into(),
+        permission: held(conn, site, now, (state.header.case, row.place), state.header.service)?.into(),
         code_tries_left: tries_max.saturating_sub(code_try::wrong(conn, id)?),
         exceptions: exception::of_subject(conn, &DocumentKey::Case(id).to_string())?,
         contact,

@@ -253,6 +253,15 @@ const RUNBOOKS: &[Runbook] = &[
         ],
     },
     Runbook {
+        code: "order_doubled",
+        means: "The hub was restored to before it took work from a silent site: two sites have more of an order than was ordered.",
+        steps: &[
+            "Call the sites: whoever has handed something over keeps its part.",
+            "Have the other one give its part back (it rejects or releases the order), before it hands anything over.",
+            "When both have handed over, ask the customer or the carrier for one of the parcels, and have both sites count.",
+        ],
+    },
+    Runbook {
         code: "held_by_site",
         means: "A site could not take something the hub wrote into a document, and waits with all that came later of it.",
         steps: &[
