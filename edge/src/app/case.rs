@@ -52,7 +52,8 @@ pub fn context_with_permission<'p>(
     policy: &'p SitePolicy,
 ) -> Result<Context<'p>, Stop> {
     let service = row.state.header.service;
-    let permission = held(unit.tx(), unit.site(), unit.moment(), (row.state.header.case, row.place), service)?;
+    let permission =
+        held(unit.tx(), unit.site(), unit.moment(), (row.state.header.case, row.place), service)?;
     Ok(Context { permission, ..context(unit, policy) })
 }
 

@@ -310,8 +310,8 @@ pub fn held(conn: &Connection, limit: usize) -> Result<Vec<(DocumentId, Entry)>,
 
 /// Whether a document is held, here or by the peer.
 pub fn is_held(conn: &Connection, doc: &str) -> Result<bool, JournalError> {
-    let mut statement = conn
-        .prepare_cached("SELECT 1 FROM sync_heads WHERE doc = ?1 AND (standing = 1 OR there = 1)")?;
+    let mut statement =
+        conn.prepare_cached("SELECT 1 FROM sync_heads WHERE doc = ?1 AND (standing = 1 OR there = 1)")?;
     Ok(statement.exists([doc])?)
 }
 

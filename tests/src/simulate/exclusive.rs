@@ -14,6 +14,7 @@ use outpost_model::header::Service;
 use outpost_model::id::{CaseId, LineNo, OrderId};
 use outpost_model::quantity::Quantity;
 use outpost_model::time::UtcMillis;
+use rusqlite::Connection;
 
 use super::edge::EdgeNode;
 use super::truth::violated;
@@ -32,6 +33,8 @@ pub struct Claims {
     ordered: BTreeMap<(OrderId, LineNo), i64>,
     orders: BTreeMap<OrderId, BTreeMap<(usize, CaseId), Claim>>,
     authority: BTreeMap<usize, Authority>,
+    /// Cases of which something is held at a site: it permits nothing there.
+    held: BTreeMap<usize, BTreeSet<CaseId>>,
     /// Cases that the hub has taken away, with the units that had left by then without its hearing of it.
     taken: BTreeMap<CaseId, Taken>,
     /// Orders of cases that a restored hub has forgotten to have taken away.
@@ -100,7 +103,7 @@ impl Claims {
     pub fn take(&mut self, site: usize, believed: &Fulfillment, now: UtcMillis) {
         let (order, case) = (believed.header.order, believed.header.case);
         let claim = self.orders.get(&order).and_then(|claims| claims.get(&(site, case)));
-        let ended = claim.is_some_and(|claim| !self.permitted(site, claim, now));
+        let ended = claim.is_some_and(|claim| !self.permitted((site, case), claim, now));
         let mut unheard = BTreeMap::new();
         for (line, units) in claim.filter(|_| ended).into_iter().flat_map(|claim| &claim.lines) {
             let heard = believed.lines.get(line).map_or(0, |units| units.handed_over.delta());
@@ -110,7 +113,10 @@ impl Claims {
     }
 
     /// Whether a site may let go what is left of a case.
-    fn permitted(&self, site: usize, claim: &Claim, now: UtcMillis) -> bool {
+    fn permitted(&self, (site, case): (usize, CaseId), claim: &Claim, now: UtcMillis) -> bool {
+        if self.held.get(&site).is_some_and(|held| held.contains(&case)) {
+            return false;
+        }
         let life = claim.place.stream.map(|stream| stream.to_string());
         self.authority.get(&site).is_some_and(|given| {
             given.covers((life.as_deref(), claim.place.n), claim.service, TrustedTime::AtMost(now)).is_ok()
@@ -133,7 +139,9 @@ impl Claims {
         // Whoever knows that it has lost some of its past lets nothing go. Who does not know it yet cannot: what it gave
         // away in that past it believes to have, until the file beside its database or the hub says so.
         let given = authority::load(database)?.filter(|_| !past_lost && !edge.unaware);
-        if given.as_ref() != self.authority.get(&edge.number) {
+        let held = held(database)?;
+        if given.as_ref() != self.authority.get(&edge.number) || self.held.get(&edge.number) != Some(&held) {
+            self.held.insert(edge.number, held);
             match given {
                 Some(given) => self.authority.insert(edge.number, given),
                 None => self.authority.remove(&edge.number),
@@ -152,7 +160,7 @@ impl Claims {
         };
         let mut sums: BTreeMap<LineNo, (i64, i64, i64)> = BTreeMap::new();
         for ((site, case), claim) in claims {
-            let permitted = self.permitted(*site, claim, now);
+            let permitted = self.permitted((*site, *case), claim, now);
             let unheard = self.taken.get(case);
             for (line, units) in &claim.lines {
                 let unheard = unheard.and_then(|taken| taken.unheard.get(line)).copied().unwrap_or(0);
@@ -181,6 +189,15 @@ impl Claims {
         }
         Ok(())
     }
+}
+
+/// Cases of which something is held, at the site or at the hub.
+fn held(database: &Connection) -> Result<BTreeSet<CaseId>> {
+    let mut statement = database.prepare_cached(
+        "SELECT substr(doc, 6) FROM sync_heads WHERE (standing = 1 OR there = 1) AND doc LIKE 'case/%'",
+    )?;
+    let names = statement.query_map([], |row| row.get::<_, String>(0))?;
+    names.map(|name| Ok(name?.parse()?)).collect()
 }
 
 fn units(case: &Fulfillment, permitted: bool) -> BTreeMap<LineNo, Units> {
