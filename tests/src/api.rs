@@ -70,6 +70,14 @@ impl Api {
         Self::answer(self.http.get(format!("{}{path}", self.base))).await?.ok(path)
     }
 
+    /// GET of a number that a daemon counts since it was started; 0 while it has counted nothing.
+    pub async fn counted(&self, name: &str) -> Result<u64> {
+        let response = self.http.get(format!("{}/metrics", self.base)).send().await?.error_for_status()?;
+        let text = response.text().await?;
+        let found = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        found.map_or(Ok(0), |number| number.trim().parse().with_context(|| format!("{name} {number}")))
+    }
+
     /// GET of something that may take the daemon long.
     pub async fn get_patiently(&self, path: &str) -> Result<Value> {
         let request = self.http.get(format!("{}{path}", self.base)).timeout(PATIENCE);

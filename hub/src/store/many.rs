@@ -8,6 +8,10 @@ use crate::error::HubError;
 /// Rows go in these portions, largest first, so that there are few distinct statements to prepare.
 const PORTIONS: [usize; 5] = [256, 64, 16, 4, 1];
 
+/// The same for the keys of a SELECT from SQLite, whose rows come through a channel that holds fifty: with more the
+/// statement's thread sleeps and is woken again for every single row.
+const SELECTED_FROM_SQLITE: [usize; 5] = [48, 24, 8, 4, 1];
+
 /// A value for a column.
 #[derive(Debug, Clone)]
 pub enum Cell {
@@ -79,6 +83,15 @@ impl Style {
         if connection.backend_name() == "SQLite" { Self::Plain } else { Self::Numbered }
     }
 
+    /// An INSERT that is not undone alone when one of its rows fails: whoever met an error gives up the transaction.
+    /// SQLite copies every page that it would take to undo it, unless it is told so.
+    fn insert(self, head: &str) -> String {
+        match self {
+            Self::Plain => head.replacen("INSERT INTO", "INSERT OR FAIL INTO", 1),
+            Self::Numbered => head.to_owned(),
+        }
+    }
+
     fn push(self, sql: &mut String, number: usize) {
         match self {
             Self::Plain => sql.push('?'),
@@ -120,10 +133,11 @@ pub async fn insert<const N: usize>(
 ) -> Result<u64, HubError> {
     let mut affected = 0;
     let style = Style::of(connection);
+    let head = style.insert(head);
     let mut rest = rows.into_iter();
     for portion in portions(rest.len()) {
         let mut sql = String::with_capacity(head.len() + tail.len() + portion * N * 5 + 8);
-        sql.push_str(head);
+        sql.push_str(&head);
         sql.push_str(" VALUES ");
         for row in 0..portion {
             sql.push_str(if row == 0 { "(" } else { ", (" });
@@ -160,9 +174,14 @@ where
     K: Clone + Send + for<'q> Encode<'q, Any> + Type<Any>,
 {
     let mut found = Vec::with_capacity(keys.len());
-    let style = if first.is_some() { Style::Numbered } else { Style::of(connection) };
-    for now in keys.chunks(PORTIONS[0]) {
-        let portion = PORTIONS.into_iter().rev().find(|portion| *portion >= now.len()).unwrap_or(PORTIONS[0]);
+    let here = Style::of(connection);
+    let style = if first.is_some() { Style::Numbered } else { here };
+    let portions = match here {
+        Style::Plain => SELECTED_FROM_SQLITE,
+        Style::Numbered => PORTIONS,
+    };
+    for now in keys.chunks(portions[0]) {
+        let portion = portions.into_iter().rev().find(|portion| *portion >= now.len()).unwrap_or(portions[0]);
         let mut sql = String::with_capacity(head.len() + tail.len() + portion * 5 + 8);
         sql.push_str(head);
         sql.push_str(" (");

@@ -87,21 +87,26 @@ impl Store {
         let options: AnyConnectOptions = url
             .parse::<AnyConnectOptions>()?
             .log_slow_statements(log::LevelFilter::Warn, Duration::from_secs(2));
-        let pool = |connections: u32| {
+        let pool = |connections: u32, writes: bool| {
             AnyPoolOptions::new()
                 .max_connections(connections.max(1))
                 .acquire_timeout(Duration::from_secs(10))
                 .test_before_acquire(dialect == Dialect::Postgres)
-                .after_connect(move |connection, _| Box::pin(prepare(dialect, connection)))
+                .after_connect(move |connection, _| {
+                    Box::pin(async move {
+                        prepare(dialect, connection).await?;
+                        if writes { prepare_to_write(dialect, connection).await } else { Ok(()) }
+                    })
+                })
                 .connect_with(options.clone())
         };
         // A pool tries again for seconds when a connection cannot be prepared, and then says only that it took too long.
         // A file that is no database, or a disk that fails, is told at once and as what it is.
         let mut first = AnyConnection::connect_with(&options).await?;
         prepare(dialect, &mut first).await?;
-        let write = pool(dialect.writers()).await?;
+        let write = pool(dialect.writers(), true).await?;
         migrate::run(&write, dialect).await?;
-        let read = pool(connections_max.saturating_sub(dialect.writers())).await?;
+        let read = pool(connections_max.saturating_sub(dialect.writers()), false).await?;
         first.close().await?;
         let (witness, limits) = Default::default();
         Ok(Self { dialect, read, write, witness, limits, storage: Storage::new(), vault })
@@ -164,7 +169,10 @@ impl Store {
     /// Writes its file anew, without free pages, and empties its log.
     pub(crate) async fn write_anew(&self) -> Result<(), HubError> {
         let mut connection = self.write.acquire().await?;
+        // It makes a copy, which may be longer than memory.
+        (*connection).execute("PRAGMA temp_store = FILE").await?;
         (*connection).execute("VACUUM").await?;
+        prepare_to_write(self.dialect, &mut connection).await?;
         (*connection).execute("PRAGMA wal_checkpoint(TRUNCATE)").await?;
         (*connection).execute("DELETE FROM chore WHERE name = 'write_file_anew'").await?;
         Ok(())
@@ -239,6 +247,14 @@ async fn prepare(dialect: Dialect, connection: &mut AnyConnection) -> Result<(),
             // A worker that is paused within a transaction holds locks: the server ends it, and nothing is committed.
             connection.execute("SET idle_in_transaction_session_timeout = '10s'").await?;
         }
+    }
+    Ok(())
+}
+
+/// A statement over many rows keeps what it would take to undo it alone: in a file of its own, unless it is told otherwise.
+async fn prepare_to_write(dialect: Dialect, connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+    if dialect == Dialect::Sqlite {
+        connection.execute("PRAGMA temp_store = MEMORY").await?;
     }
     Ok(())
 }

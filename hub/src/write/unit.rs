@@ -285,7 +285,11 @@ impl Unit {
         // Keys first: after a crash in between, a key opens nothing; the other way round nobody could read a record.
         self.vault.keep(&self.keys).await?;
         match self.tx.commit().await {
-            Ok(()) => Ok(self.wakes),
+            Ok(()) => {
+                let events = self.counts.get(counter::EVENTS_SYNCED).copied().unwrap_or(0);
+                metrics::counter!("hub_events_synced").increment(u64::try_from(events).unwrap_or(0));
+                Ok(self.wakes)
+            }
             // The database answered: it has not committed. PostgreSQL says so with its codes; SQLite when it is busy.
             Err(sqlx::Error::Database(error)) if is_definite(error.code().as_deref()) => {
                 Err(HubError::Database(sqlx::Error::Database(error)))

@@ -45,7 +45,7 @@ pub struct Settings {
     pub waiting_bytes_max: usize,
     /// The most incarnations named in a greeting.
     pub links_max: usize,
-    /// How hard frames are compressed: 1 to 19.
+    /// How hard frames are compressed: 1 to 19. From 4 to 17 a backlog gets 2 % shorter and takes twice the processor time.
     pub compression_level: i32,
     /// How often documents are compared while both streams are quiet.
     pub repair_every_ms: u64,
@@ -90,7 +90,7 @@ impl Default for Settings {
             waiting_items_max: 4_000,
             waiting_bytes_max: 4 << 20,
             links_max: 64,
-            compression_level: 17,
+            compression_level: 6,
             repair_every_ms: 300_000,
             repair_retry_ms: 5_000,
             parked_after_ms: 30_000,

@@ -5,6 +5,7 @@ pub(crate) mod columns;
 mod examples;
 mod ids;
 pub(crate) mod memory;
+pub(crate) mod packing;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod page;

@@ -7,8 +7,8 @@ use serde_bytes::{ByteArray, ByteBuf};
 use super::{Authors, Document, Standing};
 use crate::bytes::{DocumentId, Incarnation};
 use crate::change::Change;
-use crate::frame::body;
 use crate::frame::repair::Part;
+use crate::frame::{body, packing};
 use crate::settings::Settings;
 
 /// What of a frame is not a fragment: envelope, head, keys, signature.
@@ -35,7 +35,7 @@ pub(super) fn pack(documents: &[Document], settings: &Settings) -> Vec<u8> {
     let mut bytes = Vec::new();
     body::write(&mut bytes, &rows);
     // Compressing in memory fails only without memory; an empty part is refused and asked for again.
-    zstd::bulk::compress(&bytes, settings.compression_level).unwrap_or_default()
+    packing::compress(&bytes, settings.compression_level).unwrap_or_default()
 }
 
 /// Unpacks documents; nothing when they make no sense or are out of limits.
@@ -43,7 +43,7 @@ pub(super) fn unpack(packed: &[u8]) -> Option<Vec<Document>> {
     let max = Settings::INFLATED_BYTES_LIMIT;
     let size = zstd::zstd_safe::get_frame_content_size(packed).ok().flatten()?;
     let size = usize::try_from(size).ok().filter(|size| *size <= max)?;
-    let bytes = zstd::bulk::decompress(packed, size).ok()?;
+    let bytes = packing::decompress(packed, size).ok()?;
     let rows: Vec<Row> = body::read(&bytes)?;
     if rows.len() > DOCUMENTS_MAX {
         return None;

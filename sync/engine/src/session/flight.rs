@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::receiving::{CODEC_PLAIN, CODEC_ZSTD, check};
+use super::receiving::check;
 use super::wire::Wire;
 use crate::bytes::Digest;
 use crate::frame::body::{Batch, Body, Head, Lane};
 use crate::frame::columns;
 use crate::frame::memory::{Learned, Memory};
+use crate::frame::packing::{self, CODEC_PLAIN, CODEC_ZSTD};
 use crate::item::{Gap, Item, Outgoing, Position};
 use crate::progress::spans;
 use crate::settings::Settings;
@@ -164,7 +165,7 @@ impl Pack {
             items.iter().map(|(outgoing, _)| (outgoing.mark.n, &outgoing.item)).collect();
         let (columns, learned) = columns::encode(&numbered, items[0].0.mark.incarnation, memory);
         let digests: Vec<Digest> = items.iter().map(|(outgoing, _)| outgoing.item.digest()).collect();
-        let packed = zstd::bulk::compress(&columns, self.level).ok();
+        let packed = packing::compress(&columns, self.level).ok();
         let (codec, columns) = match packed.filter(|packed| packed.len() < columns.len()) {
             Some(packed) => (CODEC_ZSTD, packed),
             None => (CODEC_PLAIN, columns),

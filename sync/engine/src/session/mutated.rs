@@ -3,12 +3,13 @@
 
 use proptest::prelude::*;
 
-use super::receiving::{CODEC_PLAIN, CODEC_ZSTD, Receiving, Taken, check};
+use super::receiving::{Receiving, Taken, check};
 use crate::bytes::{Digest, DocumentId, Incarnation};
 use crate::document::Document;
 use crate::frame::body::{Batch, Body};
 use crate::frame::columns::encode;
 use crate::frame::memory::Memory;
+use crate::frame::packing::{CODEC_PLAIN, CODEC_ZSTD};
 use crate::frame::reading::decode;
 use crate::frame::{Kind, body};
 use crate::inspection::{Entry, Inspection};

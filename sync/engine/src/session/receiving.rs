@@ -10,7 +10,7 @@ use crate::bytes::{Digest, Incarnation};
 use crate::frame::body::{Batch, Lane};
 use crate::frame::columns::Unreadable;
 use crate::frame::memory::Memory;
-use crate::frame::reading;
+use crate::frame::{packing, reading};
 use crate::item::{Gap, Incoming, Link, Mark, Position};
 use crate::progress::Progress;
 use crate::settings::Settings;
@@ -30,6 +30,8 @@ pub(super) struct Receiving {
     waiting_bytes: usize,
     storing: BTreeMap<Position, (Digest, Option<Gap>)>,
     touched: BTreeSet<Incarnation>,
+    /// More is stored than the peer was told.
+    further: bool,
     refused: Vec<Refusal>,
     memory: BTreeMap<Incarnation, Memory>,
     /// Whether what is stored is safe only once it is in a backup, and how far each incarnation is.
@@ -65,6 +67,7 @@ impl Receiving {
             waiting_bytes: 0,
             storing: BTreeMap::new(),
             touched: BTreeSet::new(),
+            further: false,
             refused: Vec::new(),
             memory: BTreeMap::new(),
         }
@@ -75,6 +78,7 @@ impl Receiving {
         self.waiting.clear();
         self.waiting_bytes = 0;
         self.touched.clear();
+        self.further = false;
         self.memory.clear();
     }
 
@@ -113,7 +117,7 @@ impl Receiving {
         {
             return Taken::Malformed("a gap is not before one of its items");
         }
-        let columns = match unpack(batch, Settings::INFLATED_BYTES_LIMIT) {
+        let columns = match packing::unpack(batch.codec, &batch.columns, Settings::INFLATED_BYTES_LIMIT) {
             Ok(columns) => columns,
             Err(reason) => return Taken::Malformed(reason),
         };
@@ -247,13 +251,16 @@ impl Receiving {
         through >= link.last
     }
 
-    /// The item that waits and says that all from `next` to itself is gone.
+    /// The item that waits and says that all from `next` to itself is gone, unless `next` itself waits.
     fn past_gap(&self, incarnation: Incarnation, next: u64) -> Option<u64> {
-        let waiting = self.waiting.range((incarnation, next + 1)..=(incarnation, u64::MAX));
-        let mut past = waiting.filter(|(_, waiting)| {
+        if self.waiting.contains_key(&(incarnation, next)) {
+            return None;
+        }
+        let mut waiting = self.waiting.range((incarnation, next + 1)..=(incarnation, u64::MAX));
+        let past = waiting.find(|(_, waiting)| {
             waiting.lane.is_none() && waiting.incoming.gap.is_some_and(|gap| gap.from <= next)
         });
-        past.next().map(|((_, n), _)| *n).filter(|_| !self.waiting.contains_key(&(incarnation, next)))
+        past.map(|((_, n), _)| *n)
     }
 
     fn take_waiting(
@@ -288,6 +295,7 @@ impl Receiving {
             let progress = self.progress.entry(incarnation).or_insert_with(|| Progress::start(incarnation));
             progress.store_after(position.n, digest, gap);
             self.touched.insert(incarnation);
+            self.further = true;
         }
         self.refused.extend(refused);
     }
@@ -315,23 +323,6 @@ impl Receiving {
     }
 }
 
-/// Unpacks the columns. The size a frame claims is compared with the limit before anything is allocated for it.
-fn unpack(batch: &Batch, max: usize) -> Result<Vec<u8>, &'static str> {
-    match batch.codec {
-        CODEC_PLAIN if batch.columns.len() <= max => Ok(batch.columns.clone()),
-        CODEC_ZSTD => {
-            let size = zstd::zstd_safe::get_frame_content_size(&batch.columns).ok().flatten();
-            let size = size.and_then(|size| usize::try_from(size).ok()).filter(|size| *size <= max);
-            let size = size.ok_or("it unpacks to more than is allowed, or does not say to how much")?;
-            zstd::bulk::decompress(&batch.columns, size).map_err(|_| "it cannot be unpacked")
-        }
-        _ => Err("it is packed in an unknown way"),
-    }
-}
-
-pub(super) const CODEC_PLAIN: u8 = 0;
-pub(super) const CODEC_ZSTD: u8 = 1;
-
 /// The first bytes of BLAKE3 over the digests of a frame's items.
 pub(crate) fn check(digests: &[Digest]) -> [u8; 8] {
     let mut hasher = blake3::Hasher::new();
@@ -341,31 +332,4 @@ pub(crate) fn check(digests: &[Digest]) -> [u8; 8] {
     let mut first = [0; 8];
     first.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
     first
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn packed(columns: Vec<u8>, codec: u8) -> Batch {
-        let check = serde_bytes::ByteArray::new([0; 8]);
-        Batch { runs: Vec::new(), lane: Vec::new(), check, codec, columns, gaps: Vec::new() }
-    }
-
-    #[test]
-    fn a_frame_unpacks_to_its_limit_and_not_a_byte_further() {
-        let bomb = |size: usize| zstd::bulk::compress(&vec![0; size], 19).unwrap();
-        assert_eq!(unpack(&packed(bomb(1 << 20), CODEC_ZSTD), 1 << 20).map(|bytes| bytes.len()), Ok(1 << 20));
-        assert!(unpack(&packed(bomb((1 << 20) + 1), CODEC_ZSTD), 1 << 20).is_err());
-        assert!(bomb(64 << 20).len() < 16 << 10, "64 MiB would fit into a small frame");
-        assert!(unpack(&packed(bomb(64 << 20), CODEC_ZSTD), 1 << 20).is_err());
-        let mut encoder = zstd::stream::Encoder::new(Vec::new(), 1).unwrap();
-        encoder.include_contentsize(false).unwrap();
-        std::io::Write::write_all(&mut encoder, &[0; 100]).unwrap();
-        let silent = encoder.finish().unwrap();
-        assert!(unpack(&packed(silent, CODEC_ZSTD), 1 << 20).is_err(), "it does not say how long it gets");
-        assert!(unpack(&packed(vec![0; 10], CODEC_PLAIN), 10).is_ok());
-        assert!(unpack(&packed(vec![0; 11], CODEC_PLAIN), 10).is_err());
-        assert!(unpack(&packed(vec![0; 10], 7), 10).is_err(), "packed in an unknown way");
-    }
 }
