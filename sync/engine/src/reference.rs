@@ -34,6 +34,8 @@ const LABEL: &[u8] = b"outpost reference 1\0";
 const ITEM_LABEL: &[u8] = b"outpost reference item 1";
 /// Reference data is written once and sent to many: more time for fewer bytes.
 const LEVEL: i32 = 9;
+/// Parts are cut down to this on their way, where they can be: a broker may take no longer packets.
+const PART_BYTES_AIM: usize = 12 << 10;
 /// Items of a part take about this much before compression; small enough for a transaction of its own.
 const PART_PLAIN_BYTES_AIM: usize = 192 << 10;
 
@@ -314,18 +316,23 @@ fn digest(bytes: &[u8]) -> Digest {
     Digest(*blake3::hash(bytes).as_bytes())
 }
 
-/// Parts within their limits; at least one, so that there is always a manifest to send.
+/// Parts within their limits, short ones if there may be so many; at least one, so that there is always a manifest to send.
 fn split(put: &[(String, String)], gone: &[String]) -> Result<Vec<Vec<u8>>, ReferenceError> {
     if put.len() + gone.len() > PARTS_MAX * PART_ITEMS_MAX {
         return Err(ReferenceError::Limit("its number of items"));
     }
+    let short = split_to(put, gone, PART_BYTES_AIM)?;
+    if short.len() <= PARTS_MAX { Ok(short) } else { split_to(put, gone, PART_BYTES_MAX) }
+}
+
+fn split_to(put: &[(String, String)], gone: &[String], aim: usize) -> Result<Vec<Vec<u8>>, ReferenceError> {
     let mut parts = Vec::new();
     let (mut part, mut weight) = (Part::default(), 0);
     for (key, text) in put {
         check(key, text)?;
         let more = key.len() + text.len() + 16;
         if part.put.len() == PART_ITEMS_MAX || (weight > 0 && weight + more > PART_PLAIN_BYTES_AIM) {
-            pack(std::mem::take(&mut part), &mut parts)?;
+            pack(std::mem::take(&mut part), aim, &mut parts)?;
             weight = 0;
         }
         weight += more;
@@ -334,12 +341,12 @@ fn split(put: &[(String, String)], gone: &[String]) -> Result<Vec<Vec<u8>>, Refe
     for key in gone {
         check(key, "")?;
         if part.put.len() + part.gone.len() == PART_ITEMS_MAX {
-            pack(std::mem::take(&mut part), &mut parts)?;
+            pack(std::mem::take(&mut part), aim, &mut parts)?;
         }
         part.gone.push(key.clone());
     }
     if parts.is_empty() || part != Part::default() {
-        pack(part, &mut parts)?;
+        pack(part, aim, &mut parts)?;
     }
     Ok(parts)
 }
@@ -354,12 +361,14 @@ fn check(key: &str, text: &str) -> Result<(), ReferenceError> {
     Ok(())
 }
 
-/// Compresses a part; one that is too long even so is cut in two.
-fn pack(part: Part, parts: &mut Vec<Vec<u8>>) -> Result<(), ReferenceError> {
+/// Compresses a part; one that is too long even so is cut in two. A single item may be longer than is aimed at.
+fn pack(part: Part, aim: usize, parts: &mut Vec<Vec<u8>>) -> Result<(), ReferenceError> {
     let mut plain = Vec::new();
     write(&mut plain, &part);
     let packed = zstd::bulk::compress(&plain, LEVEL).map_err(|_| ReferenceError::Malformed)?;
-    if packed.len() <= PART_BYTES_MAX && plain.len() <= PART_PLAIN_BYTES_MAX {
+    let alone = part.put.len() + part.gone.len() <= 1;
+    let packed_max = if alone { PART_BYTES_MAX } else { aim };
+    if packed.len() <= packed_max && plain.len() <= PART_PLAIN_BYTES_MAX {
         parts.push(packed);
         return Ok(());
     }
@@ -369,8 +378,8 @@ fn pack(part: Part, parts: &mut Vec<Vec<u8>>) -> Result<(), ReferenceError> {
         (0, some) => Part { put: Vec::new(), gone: gone.split_off(some / 2) },
         (some, _) => Part { put: put.split_off(some.div_ceil(2)), gone: std::mem::take(&mut gone) },
     };
-    pack(Part { put, gone }, parts)?;
-    pack(rest, parts)
+    pack(Part { put, gone }, aim, parts)?;
+    pack(rest, aim, parts)
 }
 
 /// Nothing is allocated beyond the limit, whatever the bytes claim.

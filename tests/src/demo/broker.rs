@@ -36,7 +36,7 @@ struct Accounts {
 impl Broker {
     /// Chooses a broker by name and a free port for it: `embedded` in the hub; `mosquitto` as it is installed, open to
     /// all; `mosquitto-acl` with an account for the hub and each site, and rules of who may use which topic;
-    /// `mosquitto-64k` and `mosquitto-short` the same with short packets and with short queues.
+    /// `mosquitto-64k`, `mosquitto-16k` and `mosquitto-short` the same with short packets and with short queues.
     pub fn prepare(name: &str, at: &Path) -> Result<Self> {
         Self::prepare_tuned(name, at, Tuning::Shipped)
     }
@@ -60,10 +60,12 @@ impl Broker {
             "mosquitto-acl" => guarded("")?,
             // Packets are half as long as frames may be. The log tells how long they are.
             "mosquitto-64k" => guarded("max_packet_size 65536\nmessage_size_limit 65536\nlog_type all\n")?,
+            // Shorter ones than most brokers can be told to take.
+            "mosquitto-16k" => guarded("max_packet_size 16384\nmessage_size_limit 16384\nlog_type all\n")?,
             // Room for one message under way and two more: whoever is slow misses the rest.
             "mosquitto-short" => guarded("max_inflight_messages 1\nmax_queued_messages 2\nlog_type all\n")?,
             other => bail!(
-                "--broker: found {other:?}, allowed: embedded, mosquitto, mosquitto-acl, mosquitto-64k, mosquitto-short"
+                "--broker: found {other:?}, allowed: embedded, mosquitto, mosquitto-acl, mosquitto-64k, mosquitto-16k, mosquitto-short"
             ),
         };
         let config = at.join("mosquitto.conf");

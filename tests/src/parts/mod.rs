@@ -44,6 +44,8 @@ pub enum Scenario {
     ShortQueue,
     /// A broker that takes packets of 64 KiB at most.
     Packet,
+    /// The same with packets of 16 KiB.
+    ShortPacket,
     /// Lines of 64 kbit/s and 800 ms.
     SlowLine,
     /// A store that works without a line for days; then the line comes back, with 1 Mbit/s.
@@ -109,7 +111,8 @@ async fn play(scenario: Scenario, scale: Scale, keep: Option<&std::path::Path>) 
             Scenario::Kill => kill::play(scale, keep).await,
             Scenario::DefaultQueue => queue::play(queue::Queue::Default, scale, keep).await,
             Scenario::ShortQueue => queue::play(queue::Queue::Short, scale, keep).await,
-            Scenario::Packet => packet::play(scale, keep).await,
+            Scenario::Packet => packet::play(packet::Packet::Half, scale, keep).await,
+            Scenario::ShortPacket => packet::play(packet::Packet::Short, scale, keep).await,
             Scenario::SlowLine => slow_line::play(scale, keep).await,
             Scenario::Offline => offline::play(scale, keep).await,
             Scenario::Crowd => crowd::play(scale, keep).await,

@@ -1,4 +1,4 @@
-//! A broker that takes packets of 64 KiB at most, half of what a frame may be.
+//! A broker that takes packets of 64 KiB at most, half of what a frame may be, or of 16 KiB.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,15 +15,41 @@ use crate::network::Cut;
 /// Orders at scale 1 that wait for one site, with a label each.
 const ORDERS: u32 = 60;
 const SETTLED_WITHIN: Duration = Duration::from_secs(180);
-/// What the broker takes.
-const PACKET_MAX: u64 = 65_536;
-/// A frame that was halved once is longer than this.
-const HALVED: u64 = 24 * 1_024;
+
+/// How long the packets are that the broker takes.
+#[derive(Debug, Clone, Copy)]
+pub enum Packet {
+    /// Half a frame.
+    Half,
+    /// An eighth of one.
+    Short,
+}
+
+impl Packet {
+    fn broker(self) -> &'static str {
+        match self {
+            Self::Half => "mosquitto-64k",
+            Self::Short => "mosquitto-16k",
+        }
+    }
+
+    fn bytes_max(self) -> u64 {
+        match self {
+            Self::Half => 64 * 1_024,
+            Self::Short => 16 * 1_024,
+        }
+    }
+
+    /// Frames that fill their packets are longer than this, since their limit was halved until they got through.
+    fn filled(self) -> u64 {
+        self.bytes_max() * 3 / 8
+    }
+}
 
 /// Plays it.
-pub async fn play(scale: Scale, keep: Option<PathBuf>) -> Result<Told> {
+pub async fn play(packet: Packet, scale: Scale, keep: Option<PathBuf>) -> Result<Told> {
     // With the whole catalog, which travels in frames too.
-    let options = ChainOptions { sites: None, ..Room::options("mosquitto-64k", keep) };
+    let options = ChainOptions { sites: None, ..Room::options(packet.broker(), keep) };
     let room = Room::open(options).await?;
     let chain = &room.chain;
     let site = &chain.sites[0];
@@ -41,16 +67,17 @@ pub async fn play(scale: Scale, keep: Option<PathBuf>) -> Result<Told> {
     ledger::check(&room, &[], &mut told).await?;
     let lengths = lengths(&chain.broker_log());
     let longest = lengths.iter().copied().max().unwrap_or(0);
-    told.require(longest <= PACKET_MAX, || format!("a frame of {longest} bytes got through"));
-    told.require(longest > HALVED, || {
+    told.require(longest <= packet.bytes_max(), || format!("a frame of {longest} bytes got through"));
+    told.require(longest > packet.filled(), || {
         format!("no frame was longer than {longest} bytes: the scenario shows nothing")
     });
     told.figure("frames", lengths.len());
     told.figure("longest_frame_bytes", longest);
     told.figure("settled_seconds", tenths(settled));
     told.sentence = format!(
-        "{} orders through packets of 64 KiB: {} frames, the longest {longest} B, {} answered commands are there once",
+        "{} orders through packets of {} KiB: {} frames, the longest {longest} B, {} answered commands are there once",
         told.figures["orders"],
+        packet.bytes_max() / 1_024,
         lengths.len(),
         told.figures["commands_answered"]
     );

@@ -119,6 +119,14 @@ fn limits_are_tested_at_their_edges() {
     assert!(records.len() >= 2 && records.iter().all(|record| record.bytes.len() <= PART_BYTES_MAX + 1_024));
     assert_eq!(take(&records, &hub.public()).unwrap().1.iter().map(|part| part.put.len()).sum::<usize>(), 3);
     assert!(matches!(sign(&[("k".to_owned(), noise(200 << 10))]), Err(ReferenceError::Limit(_))));
+    // Parts of many items are short enough for a broker that takes packets of 16 KiB.
+    let items: Vec<_> = (0..400).map(|n| (format!("{n}"), noise(400))).collect();
+    let records = edition(&items, &[], None).sign(&hub).unwrap();
+    assert!(records.len() > 4 && records.iter().all(|record| record.bytes.len() <= 14 << 10));
+    assert_eq!(
+        take(&records, &hub.public()).unwrap().1.iter().map(|part| part.put.len()).sum::<usize>(),
+        400
+    );
     let gone: Vec<String> = (0..400).map(|_| noise(KEY_BYTES_MAX)).collect();
     assert!(edition(&[], &gone, Some(Version::default())).sign(&hub).is_ok());
 }
