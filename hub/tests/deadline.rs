@@ -22,6 +22,7 @@ on_both!(
     what_an_earlier_appliance_may_act_on_stays_its_own_when_another_takes_over,
     authority_does_not_overtake_what_was_taken_away,
     a_pickup_is_nobody_elses,
+    a_case_that_cannot_be_read_keeps_no_other_waiting,
 );
 
 const HOUR: u64 = 3_600;
@@ -229,4 +230,20 @@ async fn a_pickup_is_nobody_elses(database: Database) {
     scene.hamburg.receive(&scene.hub).await;
     assert_eq!(scene.hamburg.hub_events(only_case(&scene.hamburg)), []);
     assert_eq!(scene.parts(order).await, [("hamburg-1".to_owned(), None)]);
+}
+
+async fn a_case_that_cannot_be_read_keeps_no_other_waiting(database: Database) {
+    let scene = Scene::open(&database).await;
+    for number in ["1001", "1002"] {
+        scene.hub.order(&pickup_order(number, "hamburg-1", &[("A-1", 1)])).await;
+    }
+    scene.hub.route().await;
+    assert_eq!(scene.look().await.len(), 2);
+    sqlx::query("UPDATE cases SET state = '{}', due_at = due_at - 1 WHERE id = (SELECT MIN(id) FROM cases)")
+        .execute(scene.hub.hub.store.read())
+        .await
+        .unwrap();
+    scene.at(HOUR, &["hamburg-1"]).await;
+    assert_eq!(scene.look().await, [Step::Tell], "the other one");
+    assert_eq!(scene.look().await, [], "and not again at once");
 }

@@ -16,6 +16,7 @@ use sqlx::Row;
 on_both!(
     a_life_that_takes_over_begins_with_nothing_of_the_earlier_ones,
     a_site_with_two_appliances_is_promised_from_only_when_a_person_has_decided,
+    a_site_that_granted_more_than_a_quantity_holds_can_be_taken_over,
 );
 
 fn terms(hub: &TestHub) -> Terms {
@@ -48,6 +49,24 @@ async fn take_over(hub: &TestHub, site: &SiteDouble) {
 async fn told_of_reference_data(hub: &TestHub) {
     hub.hear("berlin-1").await;
     work::reference::pass(&hub.hub).await.unwrap();
+}
+
+/// Grants add up: what one event may say is no bound for their sum, and a stolen appliance that has granted too much must
+/// be replaceable all the same.
+async fn a_site_that_granted_more_than_a_quantity_holds_can_be_taken_over(database: Database) {
+    let hub = TestHub::with_sites(&database).await;
+    let mut site = SiteDouble::enroll(&hub, "berlin-1").await;
+    for _ in 0..3 {
+        let items = site.grant(&[("A-1", 100_000_000); 50]);
+        site.tell(&hub, items).await;
+    }
+    let name = site.site.clone();
+    assert_eq!(unused(&hub, &name).await, [15_000_000_000, 0, 0]);
+    take_over(&hub, &site).await;
+    assert_eq!(unused(&hub, &name).await, [15_000_000_000, 0, 15_000_000_000]);
+    let mut db = hub.hub.store.read().acquire().await.unwrap();
+    let all = outbox::read(&mut db, &name, &Query::After { after: None }, 1_000, usize::MAX).await.unwrap();
+    assert!(all.iter().any(|outgoing| outgoing.item.doc().is_some()), "and it is said");
 }
 
 async fn a_life_that_takes_over_begins_with_nothing_of_the_earlier_ones(database: Database) {

@@ -100,9 +100,14 @@ async fn take_rights_back(unit: &mut Unit, site: &SiteId) -> Result<Vec<SkuQty>,
         let unused = u64::try_from(granted - promised - returned).unwrap_or(0);
         if unused > 0 {
             let sku = Sku::new(sku).map_err(|error| HubError::corrupt("rights", site, error))?;
-            let back = rights::give_back(unit.db(), site, &sku, unused).await?;
-            let qty = Quantity::new(back).map_err(|error| HubError::Invariant(error.to_string()))?;
-            units.push(SkuQty { sku, qty });
+            let mut back = rights::give_back(unit.db(), site, &sku, unused).await?;
+            // Grants add up to more than one quantity holds.
+            while back > 0 {
+                let part = back.min(u64::from(Quantity::MAX.get()));
+                let qty = Quantity::new(part).map_err(|error| HubError::Invariant(error.to_string()))?;
+                units.push(SkuQty { sku: sku.clone(), qty });
+                back -= part;
+            }
         }
     }
     Ok(units)

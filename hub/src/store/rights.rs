@@ -11,6 +11,10 @@ use crate::error::HubError;
 
 const TABLE: &str = "rights";
 
+/// Units of one SKU that a site may let the hub promise at a time. No honest site comes near; whoever grants more than
+/// that could otherwise write sums that nobody can give back.
+const UNUSED_MAX: u64 = 1_000_000_000_000;
+
 /// Unused rights of all sites for some SKUs.
 pub async fn unused(
     db: &mut AnyConnection,
@@ -34,19 +38,25 @@ pub async fn unused(
     Ok(found)
 }
 
-/// Sites grant units.
+/// Sites grant units. More than [`UNUSED_MAX`] breaks the transaction.
 pub async fn grant(db: &mut AnyConnection, sites: &[(&SiteId, &BTreeMap<Sku, u64>)]) -> Result<(), HubError> {
     let row = |site: &SiteId, sku: &Sku, qty: u64| {
         [site.as_str().into(), sku.as_str().into(), signed(qty).into(), Cell::Int(0), Cell::Int(0)]
     };
     let mut rows = Vec::new();
     for (site, units) in sites {
+        if let Some((sku, qty)) = units.iter().find(|(_, qty)| **qty > UNUSED_MAX) {
+            return Err(HubError::Invariant(format!("{site} grants {qty} units of {sku} at once")));
+        }
         rows.extend(units.iter().map(|(sku, qty)| row(site, sku, *qty)));
     }
     many::insert(
         db,
         "INSERT INTO rights (site, sku, granted, promised, returned)",
-        "ON CONFLICT (site, sku) DO UPDATE SET granted = rights.granted + excluded.granted",
+        // Nothing is no number: the column refuses it.
+        "ON CONFLICT (site, sku) DO UPDATE SET granted = CASE
+           WHEN rights.granted - rights.promised - rights.returned + excluded.granted <= 1000000000000
+           THEN rights.granted + excluded.granted END",
         rows,
     )
     .await?;

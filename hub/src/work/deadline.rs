@@ -18,6 +18,8 @@ const EVERY: Duration = Duration::from_secs(1);
 const PASS_MAX: i64 = 64;
 /// A site that was not heard of for so many hellos counts as silent.
 const HELLOS_MISSED: u32 = 3;
+/// When a case is looked at again that could not be.
+const FAILED_AGAIN_AFTER_MS: i64 = 60_000;
 
 /// Runs until it is cancelled.
 pub async fn run(hub: Hub, token: CancellationToken) -> Result<(), HubError> {
@@ -52,11 +54,23 @@ pub async fn pass(hub: &Hub) -> Result<Vec<Step>, HubError> {
         let zone = sites.get(&at).and_then(|site| TimeZone::get(&site.zone).ok()).unwrap_or(TimeZone::UTC);
         let in_contact = lines.get(&at).is_some_and(|line| hub.now().since(line.last_seen) <= silent_after);
         let (around, book) = (Around { zone, in_contact, life: hub.life }, hub.rules.current());
-        let looked = hub.writer.run(at, move |unit| {
+        let looked = hub.writer.run(at.clone(), move |unit| {
             let (around, book) = (around.clone(), book.clone());
             Box::pin(async move { deadline::look(unit, id, &book.rules, &around).await })
         });
-        steps.push(looked.await?);
+        match looked.await {
+            Ok(step) => steps.push(step),
+            // A case that fails whenever it is looked at must not keep the others waiting.
+            Err(HubError::Failed(reason)) => {
+                tracing::error!(case = %id, site = %at, reason, "a case could not be looked at");
+                let later = hub.now() + FAILED_AGAIN_AFTER_MS;
+                let put_off = hub.writer.run(at, move |unit| {
+                    Box::pin(async move { case::look_at(unit.db(), id, Some(later)).await })
+                });
+                put_off.await?;
+            }
+            Err(error) => return Err(error),
+        }
     }
     Ok(steps)
 }

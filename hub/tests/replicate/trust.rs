@@ -265,6 +265,32 @@ async fn an_item_that_breaks_its_transaction_is_found_and_the_others_are_stored(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn grants_beyond_all_measure_are_set_aside_and_the_others_stay() {
+    for database in databases().await {
+        let world = World::open(database).await;
+        let mut site = world.enroll("berlin-1").await;
+        let [a, b] = [0, 1].map(|page| ledger(&site.id.clone(), page));
+        site.found(&a);
+        site.found(&b);
+        site.write(&b, LedgerFact::Granted { units: vec![units("MUG", 5)] });
+        let many = || LedgerFact::Granted { units: vec![units("MUG", 100_000_000); 500] };
+        for _ in 0..19 {
+            site.write(&a, many());
+        }
+        let mut pipe = world.connect(&mut site).await;
+        pipe.until_quiet(&world, &mut site).await;
+        assert!(reasons(&world).await.is_empty());
+        site.write(&a, many());
+        site.write(&b, LedgerFact::Granted { units: vec![units("MUG", 2)] });
+        pipe.give(&world, &mut site, Input::Woken).await;
+        pipe.until_quiet(&world, &mut site).await;
+        assert_eq!(reasons(&world).await, ["cannot_be_applied"]);
+        pipe.until(&world, &mut site, |site| site.refusals.len() == 1).await;
+        assert_eq!(world.number("SELECT granted FROM rights").await, 950_000_000_007);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_site_signs_and_nobody_can_read_is_told_and_holds_up_only_that_site() {
     for database in databases().await {
         let world = World::open(database).await;

@@ -58,11 +58,11 @@ impl Quantity {
     }
 }
 
-/// Sums stay within `u32`: they hold at the limit rather than wrap.
+/// Sums hold at [`Quantity::MAX`]: what was folded can always be written and read again.
 impl Add for Quantity {
     type Output = Self;
     fn add(self, other: Self) -> Self {
-        Self(self.0.saturating_add(other.0))
+        Self(self.0.saturating_add(other.0).min(Self::MAX.0))
     }
 }
 
@@ -101,5 +101,6 @@ mod tests {
         assert!(Quantity::new(100_000_001).is_err());
         assert!(serde_json::from_str::<Quantity>("-1").is_err());
         assert!(serde_json::from_str::<Quantity>("1.5").is_err());
+        assert_eq!(Quantity::MAX + Quantity::ONE, Quantity::MAX);
     }
 }

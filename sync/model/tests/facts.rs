@@ -5,7 +5,7 @@ mod common;
 
 use common::*;
 use outpost_model::event::{Body, By, Event};
-use outpost_model::fact::{Content, Permission, ProofMethod, Recipient, SiteFact};
+use outpost_model::fact::{Content, Effect, Permission, ProofMethod, Recipient, SiteFact};
 use outpost_model::fold::fold;
 use outpost_model::fulfillment::{Fulfillment, Milestone};
 use outpost_model::header::Service;
@@ -14,6 +14,7 @@ use outpost_model::intent::HubEvent;
 use outpost_model::milestone::{OrderState, Standing, order_state};
 use outpost_model::money::Money;
 use outpost_model::order::{Delivery, Order, OrderLine, PaymentState};
+use outpost_model::quantity::Quantity;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -59,6 +60,22 @@ fn an_over_pick_that_happened_lies_in_the_tote_and_is_to_be_put_back() {
     assert_eq!(story.case.to_put_back, [content(1, "MUG", 1, "T-1")]);
     assert_eq!(codes(&story.case), ["over_pick"]);
     story.check();
+}
+
+/// Nobody can pick so much, but a site can say so: the case must stay readable, or nobody can look at it any more.
+#[test]
+fn what_is_beyond_all_measure_can_still_be_written_and_read() {
+    let mut story = Story::pickup();
+    let most = Quantity::MAX;
+    let intent = story.say(cancel(&[1]));
+    let effect = Effect::Added { line: LineNo(1), qty: most };
+    story.write(vec![SiteFact::IntentAccepted { intent, effect }]);
+    assert_eq!(story.case.lines[&LineNo(1)].open, most, "the two that were open are in it");
+    for _ in 0..2 {
+        story.write(vec![picked_fact(1, "MUG", most.get(), "T-1")]);
+    }
+    let text = serde_json::to_string(&story.case).unwrap();
+    assert_eq!(serde_json::from_str::<Fulfillment>(&text).unwrap(), story.case);
 }
 
 #[test]
