@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::receiving::{Receiving, Taken, check};
 use crate::bytes::{Digest, DocumentId, Incarnation};
 use crate::document::Document;
-use crate::frame::body::{Batch, Body};
+use crate::frame::body::{Batch, Body, Lane};
 use crate::frame::columns::encode;
 use crate::frame::memory::Memory;
 use crate::frame::packing::{CODEC_PLAIN, CODEC_ZSTD};
@@ -117,6 +117,41 @@ fn the_genuine_batch_is_taken_and_gaps_are_only_before_its_items() {
     }
     let many = (0..6).flat_map(|_| gap(11, 1)).collect();
     assert!(matches!(take(&columns, &numbers, CODEC_PLAIN, many), Taken::Malformed(_)));
+}
+
+/// The writer learns only later that its reader lacks what was forgotten: the items that follow are there by then.
+#[test]
+fn items_that_wait_are_told_when_what_they_wait_for_is_gone() {
+    let (columns, numbers) = columns();
+    let numbers: Vec<u64> = numbers.iter().map(|n| n + 10).collect();
+    let digests: Vec<Digest> = items().iter().map(Item::digest).collect();
+    let batch = |gaps: Vec<(u64, Gap)>, lane: Vec<Lane>| Batch {
+        runs: crate::progress::spans(numbers.iter().copied()),
+        lane,
+        check: serde_bytes::ByteArray::new(check(&digests)),
+        codec: CODEC_PLAIN,
+        columns: columns.clone(),
+        gaps,
+    };
+    let gap = |from: u64| vec![(11, Gap { from, running: crate::bytes::Running([1; 32]) })];
+    let early = vec![Lane::After(3); numbers.len()];
+    let settings = Settings::default();
+    for (first, second) in [
+        (batch(Vec::new(), Vec::new()), batch(gap(1), Vec::new())),
+        (batch(gap(1), Vec::new()), batch(Vec::new(), Vec::new())),
+        (batch(gap(7), Vec::new()), batch(gap(1), Vec::new())),
+        (batch(gap(1), Vec::new()), batch(gap(7), Vec::new())),
+        (batch(Vec::new(), early), batch(gap(1), Vec::new())),
+    ] {
+        let mut receiving = Receiving::new(Vec::new(), false);
+        receiving.greet(&[Link { incarnation: SITE, parent: None, last: 15 }]);
+        for batch in [first, second] {
+            assert_eq!(receiving.take(SITE, &batch, &settings), Taken::Yes);
+        }
+        let delivered = receiving.deliver(&settings);
+        assert!(!delivered.is_empty(), "the way past the gap is known");
+        assert_eq!(delivered[0].gap.map(|gap| gap.from), Some(1));
+    }
 }
 
 /// A name that is none makes its whole batch malformed, since an item has no digest without it; nothing is kept of the

@@ -139,11 +139,12 @@ impl Receiving {
         self.touched.insert(incarnation);
         for (i, ((item, digest), n)) in items.into_iter().zip(digests).zip(numbers).enumerate() {
             let position = Position { incarnation, n };
-            if self.has(position) {
-                continue;
-            }
             let (weight, lane) = (item.weight(), batch.lane.get(i).copied());
             let gap = batch.gaps.iter().find(|(at, _)| *at == n).map(|(_, gap)| *gap);
+            if self.has(position) {
+                self.waits_for_what_is_gone(position, gap, lane);
+                continue;
+            }
             let full = self.waiting.len() >= settings.waiting_items_max
                 || self.waiting_bytes + weight > settings.waiting_bytes_max;
             // What is next in its turn always finds a place, or a full room would never empty.
@@ -156,6 +157,19 @@ impl Receiving {
             self.waiting.insert((incarnation, n), Waiting { incoming, lane });
         }
         Taken::Yes
+    }
+
+    /// An item came again with word that what it waits for is gone: its writer did not know that when it came first. Of two
+    /// such words the one that leaves less to wait for holds, whichever came later.
+    fn waits_for_what_is_gone(&mut self, position: Position, gap: Option<Gap>, lane: Option<Lane>) {
+        let (Some(gap), Some(waiting)) = (gap, self.waiting.get_mut(&(position.incarnation, position.n)))
+        else {
+            return;
+        };
+        if waiting.incoming.gap.is_none_or(|known| gap.from < known.from) {
+            waiting.incoming.gap = Some(gap);
+            waiting.lane = lane;
+        }
     }
 
     fn has(&self, position: Position) -> bool {
